@@ -1,0 +1,143 @@
+"""What is stored, what charges it and where it starts: plain data that every solver reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mps_battery.checks import InputError, must, shown
+from mps_battery.sites import Label, Site
+from mps_battery.tensors.mps import MPS
+from mps_battery.terms import Terms, check_terms
+
+Envelope = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A time-dependent generator: sum_k f_k(t) H_k.
+
+    Args:
+        parts: Pairs (terms, envelope); an envelope is a real function of time, or None for constant one.
+    """
+
+    parts: Sequence[tuple[Terms, Envelope | None]]
+
+    def __post_init__(self) -> None:
+        must(len(self.parts) >= 1, "parts", "hold at least one pair (terms, envelope)", self.parts)
+        for part in self.parts:
+            must(isinstance(part, tuple) and len(part) == 2 and (part[1] is None or callable(part[1])), "parts",
+                 "be pairs (terms, envelope) with a function of time or None as envelope", part)
+            check_terms("parts", part[0], hermitian=True)
+        object.__setattr__(self, "parts", tuple(self.parts))
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The chain that the parts live on."""
+        return self.parts[0][0].sites
+
+    @property
+    def constant(self) -> bool:
+        """Whether no envelope is a function."""
+        return all(f is None for _, f in self.parts)
+
+    @property
+    def terms(self) -> list[Terms]:
+        """The parts without their envelopes."""
+        return [h for h, _ in self.parts]
+
+    def values(self, time: float) -> np.ndarray:
+        """Envelopes at a time, one a part."""
+        values = np.array([1.0 if f is None else f(time) for _, f in self.parts], dtype=float)
+        must(np.all(np.isfinite(values)), "envelope", f"be finite at time {time:g}", values)
+        return values
+
+    def at(self, time: float) -> Terms:
+        """The generator at a time."""
+        total = Terms(self.sites)
+        for value, h in zip(self.values(time), self.terms, strict=True):
+            total += float(value) * h
+        return total
+
+    def pieces(self, start: float, dt: float, order: int) -> list[tuple[np.ndarray, float]]:
+        """Constant generators that replace the schedule on [start, start + dt], first to act first.
+
+        Order 2 is the midpoint rule; order 4 the commutator-free Magnus product of two exponentials at the Gauss
+        points [Blanes, Moan 2006, Appl. Numer. Math. 56, 1519]:
+        exp(dt (a H_2 + b H_1)) exp(dt (a H_1 + b H_2)), a = 1/4 + sqrt(3)/6, b = 1/2 - a.
+
+        Returns:
+            Pairs (values, duration): the envelopes to freeze and for how long.
+        """
+        if self.constant:
+            return [(np.ones(len(self.parts)), dt)]
+        if order == 2:
+            return [(self.values(start + dt / 2), dt)]
+        shift = np.sqrt(3) / 6
+        early, late = self.values(start + (0.5 - shift) * dt), self.values(start + (0.5 + shift) * dt)
+        a, b = 0.25 + shift, 0.25 - shift
+        return [(2 * (a * early + b * late), dt / 2), (2 * (a * late + b * early), dt / 2)]
+
+
+def as_schedule(generator: Terms | Schedule) -> Schedule:
+    """A generator as a Schedule."""
+    return generator if isinstance(generator, Schedule) else Schedule([(generator, None)])
+
+
+@dataclass(frozen=True)
+class Battery:
+    """A quantum battery as data: no solver is imported, none is called.
+
+    Args:
+        sites: Local space of every site.
+        cells: Sites that store; all others are charger.
+        energy: H_B, what is stored; Hermitian Terms.
+        charging: The whole generator while charging, Terms or a Schedule.
+        empty: Where it starts: one label for all sites ("up", "down", "neel", a basis index), a list of labels or
+            vectors, "ground" (of `energy`), or an MPS.
+        name: Name on the card.
+        parameters: Numbers that made it, for the record.
+        reference: Paper or book.
+    """
+
+    sites: Sequence[Site]
+    cells: Sequence[int]
+    energy: Terms
+    charging: Terms | Schedule
+    empty: Label | Sequence[Label] | MPS = "down"
+    name: str = "battery"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sites", tuple(self.sites))
+        cells = tuple(int(n) for n in self.cells)
+        object.__setattr__(self, "cells", cells)
+        must(len(cells) >= 1 and len(set(cells)) == len(cells) and all(0 <= n < len(self.sites) for n in cells),
+             "cells", f"be different sites from 0 to {len(self.sites) - 1}", list(cells))
+        check_terms("energy", self.energy, hermitian=True)
+        if not isinstance(self.charging, Schedule):
+            check_terms("charging", self.charging, hermitian=True)
+        for argument, chain in (("energy", self.energy.sites), ("charging", self.charging.sites)):
+            if chain != self.sites:
+                raise InputError(f"Argument `{argument}` must live on the {len(self.sites)} sites of the battery, but "
+                                 f"its chain has {len(chain)} sites or other site types.")
+
+    def initial_state(self) -> MPS:
+        """The state before charging."""
+        if isinstance(self.empty, MPS):
+            must(self.empty.sites == self.sites, "empty", "be a state on the sites of the battery", self.empty.sites)
+            state = self.empty.canonical(0)
+            must(state.norm > 0, "empty", "be a state of non-zero norm", state.norm)
+            return MPS(state.sites, [state.tensors[0] / state.norm, *state.tensors[1:]], 0)
+        if isinstance(self.empty, str) and self.empty == "ground":
+            from mps_battery.steady.ground import ground_state
+
+            return ground_state(self.energy).state
+        if callable(self.empty):
+            raise InputError(f"Argument `empty` must be a label, a list of labels or vectors, or an MPS, but is "
+                             f"{shown(self.empty)}.")
+        return MPS.product(self.sites, self.empty)

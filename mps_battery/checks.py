@@ -1,0 +1,35 @@
+"""Checks of user input, made once at the public boundary, in one sentence form."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class InputError(ValueError):
+    """A mistake in what the caller gave; the message is one sentence that names it and the remedy."""
+
+
+def must(condition: Any, argument: str, requirement: str, value: object) -> None:
+    """Raise "Argument `argument` must requirement, but is value." unless `condition` holds."""
+    if not condition:
+        raise InputError(f"Argument `{argument}` must {requirement}, but is {shown(value)}.")
+
+
+def shown(value: object) -> str:
+    """A value as it stands in an error sentence: short, strings in quotes."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The hint behind an unknown name: the nearest known one, else all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """The error for a name that is not in a list of known ones."""
+    return InputError(f"Unknown {kind} {name!r}: {nearest(name, known)}")

@@ -1,0 +1,213 @@
+"""Time-evolving block decimation of orders 2 and 4 [Vidal 2004, PRL 93, 040502].
+
+Inside this file tensors are stored with legs p vL vR: a two-site gate is then one matrix product over all bonds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mps_battery.battery import Schedule
+from mps_battery.checks import must
+from mps_battery.tensors.mps import MPS
+from mps_battery.tensors.truncation import Ledger, Truncation
+
+Array = np.ndarray
+
+# Symmetric fourth-order product of five second-order-like stages for two non-commuting sums A (even bonds) and B (odd
+# bonds): exp(a0 A) exp(b0 B) exp(a1 A) ... exp(a0 A). The two free parameters minimise the norm of the fifth-order
+# error over words in A and B: 9.6e-4, against 9.2e-3 for Suzuki's product of as many layers and, at equal work,
+# the same as the six-stage method of Blanes, Moan 2002 [J. Comput. Appl. Math. 142, 313].
+_A0, _A1, _B0, _B1 = 0.09536904797748579, 0.45997784051259016, 0.25758503262685745, -0.16542859664019374
+_ORDER4_A = (_A0, _A1, 0.5 - _A0 - _A1)
+_ORDER4_B = (_B0, _B1, 1 - 2 * (_B0 + _B1))
+
+
+def layers(order: int) -> list[tuple[int, float]]:
+    """One time step as (parity of the bonds, fraction of dt), in order of action."""
+    if order == 2:
+        return [(0, 0.5), (1, 1.0), (0, 0.5)]
+    a, b = _ORDER4_A + _ORDER4_A[::-1], _ORDER4_B + _ORDER4_B[-2::-1]
+    return [pair for x, y in zip(a, (*b, 0.0), strict=True) for pair in ((0, x), (1, y))][:-1]
+
+
+def merged(steps: int, order: int) -> list[tuple[int, float]]:
+    """Several time steps, adjacent layers of the same bonds merged."""
+    out: list[tuple[int, float]] = []
+    for parity, fraction in layers(order) * steps:
+        if out and out[-1][0] == parity:
+            out[-1] = (parity, out[-1][1] + fraction)
+        else:
+            out.append((parity, fraction))
+    return out
+
+
+@dataclass(frozen=True)
+class TEBD:
+    """Trotterised evolution under nearest-neighbour terms.
+
+    Args:
+        dt: Largest time step; None lets the engine choose it from the strength of the terms and the truncation.
+        order: 2 or 4.
+        moving_centre: Sweep with a moving orthogonality centre, so that every truncation is an exact projection and
+            the norm is never touched, instead of Hastings' cheaper form [2009, J. Math. Phys. 50, 095207].
+    """
+
+    dt: float | None = None
+    order: int = 4
+    moving_centre: bool = False
+
+    def __post_init__(self) -> None:
+        must(self.dt is None or self.dt > 0, "dt", "be positive", self.dt)
+        must(self.order in (2, 4), "order", "be 2 or 4", self.order)
+
+    def start(self, state: MPS, generator: Schedule, truncation: Truncation, time: float = 0.0) -> TEBDEvolution:
+        """Begin an evolution of `state` under -i `generator`."""
+        return TEBDEvolution(self, state, generator, truncation, time)
+
+
+class TEBDEvolution:
+    """A state on its way through time; `advance` moves it, `state` shows it."""
+
+    def __init__(self, method: TEBD, state: MPS, generator: Schedule, truncation: Truncation, time: float) -> None:
+        self.method, self.truncation, self.time = method, truncation, time
+        self.ledger = Ledger(max_bond=max(state.bonds, default=1))
+        self._sites, self._schedule = state.sites, generator
+        self._bonds = [h.to_bonds() for h in generator.terms]
+        start = state.canonical(0)
+        self._tensors = [np.ascontiguousarray(t.transpose(1, 0, 2)).astype(complex) for t in start.tensors]
+        self._schmidt = list(start.schmidt_values)
+        self._gates: dict[tuple, list[Array]] = {}
+
+    @property
+    def state(self) -> MPS:
+        """The present state, orthogonality centre at site 0."""
+        schmidt = None if self.method.moving_centre else list(self._schmidt)
+        return MPS(self._sites, [t.transpose(1, 0, 2) for t in self._tensors], 0, schmidt)
+
+    def advance(self, time: float) -> None:
+        """Evolve to a later time in equal steps not longer than `dt`."""
+        span = time - self.time
+        if span <= 0:
+            return
+        assert self.method.dt is not None, "the step is chosen before the evolution starts"
+        steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
+        dt = span / steps
+        if self._schedule.constant:
+            self._run(merged(steps, self.method.order), np.ones(len(self._bonds)), dt)
+        else:
+            for k in range(steps):
+                for values, duration in self._schedule.pieces(self.time + k * dt, dt, self.method.order):
+                    self._gates.clear()
+                    self._run(layers(self.method.order), values, duration)
+        self.time = time
+
+    def _run(self, sequence: list[tuple[int, float]], values: Array, dt: float) -> None:
+        rightward = True
+        for parity, fraction in sequence:
+            gates = self._layer_gates(parity, fraction * dt, values)
+            if self.method.moving_centre:
+                self._tensors = moving_layer(self._tensors, gates, parity, rightward, self.truncation, self.ledger)
+                rightward = not rightward
+            else:
+                hastings_layer(self._tensors, self._schmidt, gates, parity, self.truncation, self.ledger)
+            self.ledger.end_of_sweep()
+        if self.method.moving_centre and not rightward:
+            self._tensors = _move(self._tensors, len(self._tensors) - 1, 0)
+
+    def _layer_gates(self, parity: int, tau: float, values: Array) -> list[Array]:
+        key = (parity, round(tau, 14))
+        if key not in self._gates:
+            bonds = range(parity, len(self._tensors) - 1, 2)
+            total = [sum(v * h[b] for v, h in zip(values, self._bonds, strict=True)) for b in bonds]
+            self._gates[key] = unitary_gates(total, tau)
+        return self._gates[key]
+
+
+def unitary_gates(bonds: Sequence[Array], tau: float) -> list[Array]:
+    """exp(-i h tau) of Hermitian bond matrices (D, D); equal shapes are diagonalised together."""
+    if not bonds:
+        return []
+    if len({h.shape for h in bonds}) == 1:
+        e, u = np.linalg.eigh(np.array(bonds))
+        return list((u * np.exp(-1j * tau * e)[:, None, :]) @ u.conj().transpose(0, 2, 1))
+    return [gate for h in bonds for gate in unitary_gates([h], tau)]
+
+
+def hastings_layer(tensors: list[Array], schmidt: list[Array], gates: Sequence[Array], parity: int,
+                   truncation: Truncation, ledger: Ledger) -> None:
+    """Gates on every second bond of a right-canonical chain, in place.
+
+    With C = gate B_b B_(b+1) and theta = s C, the right singular vectors V of theta give B_(b+1) = V+ and
+    B_b = C V without a division by Schmidt values [Hastings 2009]. V comes from the Gram matrix theta+ theta: its
+    eigenvalues are the weights s^2 themselves, right to 1e-16 of the largest, which is all that a truncation at
+    1e-13 or above can see; below, a singular value decomposition takes over.
+    """
+    precise = truncation.weight < 1e-13
+    for b, gate in zip(range(parity, len(tensors) - 1, 2), gates, strict=True):
+        left, right = tensors[b], tensors[b + 1]
+        (d, l, _), (e, _, r) = left.shape, right.shape
+        c = left[:, None] @ right[None]                                  # p . vL [m]; . q [m] vR -> p q vL vR
+        c = (gate @ c.reshape(d * e, l * r)).reshape(d, e, l, r).transpose(0, 2, 1, 3).reshape(d * l, e * r)
+        if b == 0:
+            theta = c
+        else:
+            theta = c.reshape(d, l, e * r) * schmidt[b - 1][:, None]
+            theta = theta.reshape(d * l, e * r)
+        if precise:
+            _, s, v = np.linalg.svd(theta, full_matrices=False)
+            weights, v = s * s, v.conj().T
+        else:
+            weights, v = np.linalg.eigh(theta.conj().T @ theta)
+            weights, v = np.maximum(weights[::-1], 0.0), v[:, ::-1]
+        keep, discarded, capped = truncation.kept(weights)
+        ledger.truncated(discarded, keep, capped)
+        v = v[:, :keep]
+        s = np.sqrt(weights[:keep])
+        schmidt[b] = s / np.sqrt(s @ s)
+        # Hastings' form cannot carry a norm: what is cut stands in the ledger
+        tensors[b] = ((c @ v) * ((1 - discarded) ** -0.5)).reshape(d, l, keep)
+        tensors[b + 1] = np.ascontiguousarray(v.conj().T.reshape(keep, e, r).transpose(1, 0, 2))
+
+
+def moving_layer(tensors: list[Array], gates: Sequence[Array], parity: int, rightward: bool, truncation: Truncation,
+                 ledger: Ledger) -> list[Array]:
+    """Gates on every second bond, swept with the orthogonality centre; the norm is never touched.
+
+    The centre must be at the end where the sweep begins, and stands at the other end afterwards.
+    """
+    bonds = list(range(parity, len(tensors) - 1, 2))
+    pairs = list(zip(bonds, gates, strict=True))
+    centre, end = (0, len(tensors) - 1) if rightward else (len(tensors) - 1, 0)
+    for b, gate in pairs if rightward else reversed(pairs):
+        tensors = _move(tensors, centre, b if rightward else b + 1)
+        left, right = tensors[b], tensors[b + 1]
+        (d, l, _), (e, _, r) = left.shape, right.shape
+        theta = (gate @ (left[:, None] @ right[None]).reshape(d * e, l * r)).reshape(d, e, l, r)
+        u, s, v = np.linalg.svd(theta.transpose(0, 2, 1, 3).reshape(d * l, e * r), full_matrices=False)
+        keep, discarded, capped = truncation.kept(s * s)
+        ledger.truncated(discarded, keep, capped)
+        u, s, v = u[:, :keep], s[:keep], v[:keep]
+        u, v = (u, s[:, None] * v) if rightward else (u * s, v)
+        tensors[b] = u.reshape(d, l, keep)
+        tensors[b + 1] = np.ascontiguousarray(v.reshape(keep, e, r).transpose(1, 0, 2))
+        centre = b + 1 if rightward else b
+    return _move(tensors, centre, end)
+
+
+def _move(tensors: list[Array], centre: int, to: int) -> list[Array]:
+    """The orthogonality centre moved by QR."""
+    tensors = list(tensors)
+    for n in range(centre, to):
+        d, l, r = tensors[n].shape
+        q, c = np.linalg.qr(tensors[n].reshape(d * l, r))
+        tensors[n], tensors[n + 1] = q.reshape(d, l, -1), c @ tensors[n + 1]
+    for n in range(centre, to, -1):
+        d, l, r = tensors[n].shape
+        q, c = np.linalg.qr(tensors[n].transpose(0, 2, 1).reshape(d * r, l))
+        tensors[n] = np.ascontiguousarray(q.reshape(d, r, -1).transpose(0, 2, 1))
+        tensors[n - 1] = tensors[n - 1] @ c.T
+    return tensors

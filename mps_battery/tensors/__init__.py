@@ -1,0 +1,1 @@
+"""The thin core: trains of tensors, truncation and Krylov steps."""

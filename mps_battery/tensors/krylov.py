@@ -1,0 +1,52 @@
+"""Krylov exponentials exp(z A) v with a reported residual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.linalg import eigh_tridiagonal
+
+Array = np.ndarray
+
+
+def exponential(apply: Callable[[Array], Array], vector: Array, z: complex, tolerance: float = 1e-12,
+                dimension: int = 40) -> tuple[Array, float]:
+    """exp(z A) v for Hermitian A by Lanczos with full reorthogonalisation.
+
+    Stops when the a-posteriori estimate |v| beta_m |[exp(z T)]_{m,1}| (Hochbruck, Lubich 1997, eq. 27 to first
+    order) is below `tolerance` |v|. A step that does not get there within `dimension` vectors is halved.
+
+    Args:
+        apply: v -> A v, any shape.
+        vector: v.
+        z: Prefactor, such as -1j * dt.
+        tolerance: Wanted error relative to |v|.
+        dimension: Largest Krylov space.
+
+    Returns:
+        (exp(z A) v, estimated error in norm).
+    """
+    shape, norm = vector.shape, float(np.linalg.norm(vector))
+    if norm == 0 or z == 0:
+        return vector, 0.0
+    basis = np.empty((min(dimension, vector.size) + 1, vector.size), dtype=np.result_type(vector, z))
+    basis[0] = vector.ravel() / norm
+    alpha: list[float] = []
+    beta: list[float] = []
+    for m in range(1, len(basis)):
+        w = apply(basis[m - 1].reshape(shape)).ravel()
+        overlaps = basis[:m].conj() @ w
+        w = w - overlaps @ basis[:m]
+        w -= (basis[:m].conj() @ w) @ basis[:m]
+        alpha.append(float(overlaps[-1].real))
+        beta.append(float(np.linalg.norm(w)))
+        e, u = eigh_tridiagonal(alpha, beta[:-1]) if m > 1 else (np.array(alpha), np.ones((1, 1)))
+        y = u @ (np.exp(z * e) * u[0])
+        residual = beta[-1] * abs(y[-1]) * abs(z)
+        if residual < tolerance or m == vector.size or beta[-1] < 1e-14 * max(1.0, abs(alpha[0])):
+            return (norm * (y @ basis[:m])).reshape(shape), norm * min(residual, beta[-1])
+        basis[m] = w / beta[-1]
+    half, first = exponential(apply, vector, z / 2, tolerance / 2, dimension)
+    full, second = exponential(apply, half, z / 2, tolerance / 2, dimension)
+    return full, first + second

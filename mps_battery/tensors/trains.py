@@ -1,0 +1,76 @@
+"""Array functions on trains: lists of tensors with legs vL p vR and outer bonds of dimension one.
+
+States and operators (physical legs fused) share them. No function changes its input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def add(left: Sequence[Array], right: Sequence[Array]) -> list[Array]:
+    """The sum of two trains; bonds add."""
+    out, last = [], len(left) - 1
+    for n, (a, b) in enumerate(zip(left, right, strict=True)):
+        if last == 0:
+            out.append(a + b)
+            continue
+        (al, d, ar), (bl, _, br) = a.shape, b.shape
+        rows, cols = (1 if n == 0 else al + bl), (1 if n == last else ar + br)
+        c = np.zeros((rows, d, cols), dtype=np.result_type(a, b))
+        c[:al, :, :ar] += a
+        c[rows - bl:, :, cols - br:] += b
+        out.append(c)
+    return out
+
+
+def left_canonical(train: Sequence[Array], stop: int | None = None, start: int = 0) -> list[Array]:
+    """Tensors start .. stop - 1 made left-canonical (sum over vL p gives one), the rest absorbs the factors."""
+    out = list(train)
+    for n in range(start, len(out) - 1 if stop is None else stop):
+        l, d, r = out[n].shape
+        q, c = np.linalg.qr(out[n].reshape(l * d, r))
+        out[n] = q.reshape(l, d, -1)
+        out[n + 1] = np.tensordot(c, out[n + 1], 1)                  # v [vR]; [vL] p vR
+    return out
+
+
+def right_canonical(train: Sequence[Array], stop: int = 0, start: int | None = None) -> list[Array]:
+    """Tensors start .. stop + 1 (from the right) made right-canonical, tensor `stop` absorbs the factors."""
+    out = list(train)
+    for n in range(len(out) - 1 if start is None else start, stop, -1):
+        l, d, r = out[n].shape
+        q, c = np.linalg.qr(out[n].reshape(l, d * r).T)
+        out[n] = q.T.reshape(-1, d, r)
+        out[n - 1] = np.tensordot(out[n - 1], c.T, 1)                # vL p [vR]; [v] v
+    return out
+
+
+def compress(train: Sequence[Array], tolerance: float) -> list[Array]:
+    """The same train at its numerical rank, relative to the largest singular value of each bond."""
+    out = left_canonical(train)
+    for n in range(len(out) - 1, 0, -1):
+        l, d, r = out[n].shape
+        u, s, v = np.linalg.svd(out[n].reshape(l, d * r), full_matrices=False)
+        keep = max(1, int(np.sum(s > tolerance * s[0])))
+        out[n] = v[:keep].reshape(keep, d, r)
+        out[n - 1] = np.tensordot(out[n - 1], u[:, :keep] * s[:keep], 1)
+    return out
+
+
+def overlap(bra: Sequence[Array], ket: Sequence[Array]) -> complex:
+    """<bra|ket>, the bra conjugated."""
+    env = np.ones((1, 1))                                            # vL* vL
+    for a, b in zip(bra, ket, strict=True):
+        env = np.tensordot(env, b, (1, 0))                           # vL* [vL]; [vL] p vR
+        env = np.tensordot(a.conj(), env, ((0, 1), (0, 1)))          # [vL*] [p] vR*; [vL*] [p] vR
+    return complex(env[0, 0])
+
+
+def norm(train: Sequence[Array]) -> float:
+    """The 2-norm of the vector that the train stands for."""
+    return float(np.linalg.norm(left_canonical(train)[-1]))
