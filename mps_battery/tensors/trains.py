@@ -50,15 +50,28 @@ def right_canonical(train: Sequence[Array], stop: int = 0, start: int | None = N
     return out
 
 
-def compress(train: Sequence[Array], tolerance: float) -> list[Array]:
-    """The same train at its numerical rank, relative to the largest singular value of each bond."""
+def compress(train: Sequence[Array], tolerance: float, absolute: float = 0.0) -> list[Array]:
+    """The same train without the singular values below `tolerance` x the largest of the bond, or below `absolute`.
+
+    The result is right-canonical behind site 0.
+    """
     out = left_canonical(train)
     for n in range(len(out) - 1, 0, -1):
         l, d, r = out[n].shape
         u, s, v = np.linalg.svd(out[n].reshape(l, d * r), full_matrices=False)
-        keep = max(1, int(np.sum(s > tolerance * s[0])))
+        keep = max(1, int(np.sum(s > max(tolerance * s[0], absolute))))
         out[n] = v[:keep].reshape(keep, d, r)
         out[n - 1] = np.tensordot(out[n - 1], u[:, :keep] * s[:keep], 1)
+    return out
+
+
+def apply(operator: Sequence[Array], train: Sequence[Array]) -> list[Array]:
+    """An operator train (legs wL wR p p*) applied to a state train; bonds multiply."""
+    out = []
+    for w, a in zip(operator, train, strict=True):
+        b = np.tensordot(w, a, (3, 1))                               # wL wR p [p*]; vL [p] vR -> wL wR p vL vR
+        b = b.transpose(0, 3, 2, 1, 4)
+        out.append(b.reshape(w.shape[0] * a.shape[0], w.shape[2], w.shape[1] * a.shape[2]))
     return out
 
 

@@ -1,0 +1,91 @@
+"""The dense twin: exact evolution of the whole state vector, for small chains and as referee."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from scipy.integrate import solve_ivp
+
+from mps_battery.battery import Schedule
+from mps_battery.checks import InputError, must
+from mps_battery.tensors import krylov
+from mps_battery.tensors.mps import MPS
+from mps_battery.tensors.truncation import Ledger, Truncation
+
+Array = np.ndarray
+
+LARGEST = 2**18
+"""Largest dimension of the whole space that `Exact` accepts."""
+DIAGONALISED = 2**10
+"""Up to this dimension a constant generator is diagonalised once; above, Krylov steps are taken."""
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Evolution of the full vector: diagonalisation, Krylov, or an adaptive integrator for schedules.
+
+    Args:
+        tolerance: Error of the vector a call of `advance` may add.
+    """
+
+    tolerance: float = 1e-12
+
+    def __post_init__(self) -> None:
+        must(0 < self.tolerance < 1, "tolerance", "be between 0 and 1", self.tolerance)
+
+    def start(self, state: MPS, generator: Schedule, truncation: Truncation, time: float = 0.0) -> ExactEvolution:
+        """Begin an evolution of `state` under -i `generator`."""
+        del truncation  # nothing is truncated
+        return ExactEvolution(self, state, generator, time)
+
+
+class ExactEvolution:
+    """A vector on its way through time; `advance` moves it, `state` shows it as an MPS."""
+
+    def __init__(self, method: Exact, state: MPS, generator: Schedule, time: float) -> None:
+        self.method, self.time, self.ledger = method, time, Ledger()
+        self._sites, self._schedule = state.sites, generator
+        dimension = float(np.prod([float(s.d) for s in state.sites]))
+        if dimension > LARGEST:
+            raise InputError(f"Argument `method` must not be Exact for a space of dimension {dimension:.3g}: at most "
+                             f"{LARGEST} fit; use TEBD or TDVP.")
+        self._vector = state.to_dense().astype(complex)
+        self._parts: list[sp.csr_matrix] = [h.to_sparse() for h in generator.terms]
+        self._spectrum: tuple[Array, Array] | None = None
+        if generator.constant and dimension <= DIAGONALISED:
+            self._spectrum = scipy.linalg.eigh(sum(self._parts).toarray())
+
+    @property
+    def state(self) -> MPS:
+        """The present state."""
+        return MPS.from_dense(self._sites, self._vector)
+
+    def advance(self, time: float) -> None:
+        """Evolve to a later time."""
+        span = time - self.time
+        if span <= 0:
+            return
+        if self._spectrum is not None:
+            e, u = self._spectrum
+            self._vector = u @ (np.exp(-1j * e * span) * (u.conj().T @ self._vector))
+        elif self._schedule.constant:
+            total = sum(self._parts)
+            self._vector, residual = krylov.exponential(total.__matmul__, self._vector, -1j * span,
+                                                        self.method.tolerance)
+            self.ledger.krylov_residual += residual
+        else:
+            self._vector = self._integrate(time)
+        self.time = time
+        self.ledger.max_bond = max(self.ledger.max_bond, *self.state.bonds, 1)
+
+    def _integrate(self, time: float) -> Array:
+        def slope(t: float, v: Array) -> Array:
+            return -1j * sum(f * (h @ v) for f, h in zip(self._schedule.values(t), self._parts, strict=True))
+
+        out = solve_ivp(slope, (self.time, time), self._vector, method="DOP853", rtol=max(self.method.tolerance, 3e-14),
+                        atol=self.method.tolerance)
+        self.ledger.krylov_residual += self.method.tolerance
+        return out.y[:, -1]

@@ -1,0 +1,300 @@
+"""Time-dependent variational principle, one and two sites [Haegeman et al. 2016, PRB 94, 165116].
+
+Bonds grow from product states by Taylor steps, and in one-site sweeps by a global subspace expansion [Yang, White
+2020, PRB 102, 094315].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mps_battery.battery import Schedule
+from mps_battery.checks import must
+from mps_battery.tensors import environment, krylov, trains
+from mps_battery.tensors.mps import MPS
+from mps_battery.tensors.truncation import Ledger, Truncation
+
+Array = np.ndarray
+
+_SUZUKI = 1 / (4 - 4 ** (1 / 3))
+COMPOSITION = {2: (1.0,), 4: (_SUZUKI, _SUZUKI, 1 - 4 * _SUZUKI, _SUZUKI, _SUZUKI)}
+"""Symmetric compositions of the second-order sweep pair: 4 is Suzuki's [1990, Phys. Lett. A 146, 319]."""
+
+@dataclass(frozen=True)
+class TDVP:
+    """Projected evolution under terms of any range.
+
+    Args:
+        dt: Largest time step; None lets the engine choose it.
+        sites: Sites updated together: 2 truncates and grows bonds, 1 conserves energy and norm exactly.
+        order: Order in dt of the splitting, 2 or 4.
+        krylov: Tolerance of the local exponentials.
+        start_bond: While the largest bond is below this, steps are Taylor steps in train arithmetic; 0 leaves the
+            bonds of a one-site evolution as they are.
+    """
+
+    dt: float | None = None
+    sites: int = 2
+    order: int = 2
+    krylov: float = 1e-10
+    start_bond: int = 24
+
+    def __post_init__(self) -> None:
+        must(self.dt is None or self.dt > 0, "dt", "be positive", self.dt)
+        must(self.sites in (1, 2), "sites", "be 1 or 2", self.sites)
+        must(self.order in (2, 4), "order", "be 2 or 4", self.order)
+        must(0 < self.krylov < 1, "krylov", "be between 0 and 1", self.krylov)
+
+    def start(self, state: MPS, generator: Schedule, truncation: Truncation, time: float = 0.0) -> TDVPEvolution:
+        """Begin an evolution of `state` under -i `generator`."""
+        return TDVPEvolution(self, state, generator, truncation, time)
+
+
+class TDVPEvolution:
+    """A state on its way through time; `advance` moves it, `state` shows it."""
+
+    def __init__(self, method: TDVP, state: MPS, generator: Schedule, truncation: Truncation, time: float) -> None:
+        self.method, self.truncation, self.time = method, truncation, time
+        self.ledger = Ledger(max_bond=max(state.bonds, default=1))
+        self._sites, self._schedule = state.sites, generator
+        self._mpos = [h.to_mpo() for h in generator.terms]
+        self._tensors = [t.astype(complex) for t in state.canonical(0).tensors]
+
+    @property
+    def state(self) -> MPS:
+        """The present state, orthogonality centre at site 0."""
+        return MPS(self._sites, list(self._tensors), 0)
+
+    def advance(self, time: float) -> None:
+        """Evolve to a later time in equal steps not longer than `dt`."""
+        span = time - self.time
+        if span <= 0:
+            return
+        assert self.method.dt is not None, "the step is chosen before the evolution starts"
+        steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
+        dt = span / steps
+        for k in range(steps):
+            for values, duration in self._schedule.pieces(self.time + k * dt, dt, self.method.order):
+                self._step(self._generator(values), duration)
+        self.time = time
+
+    def _generator(self, values: Array) -> list[Array]:
+        total = self._mpos[0] * values[0]
+        for value, mpo in zip(values[1:], self._mpos[1:], strict=True):
+            total = total + mpo * value
+        return total.tensors
+
+    def _step(self, mpo: list[Array], dt: float) -> None:
+        """One time step: grow the bonds where that is needed, then sweep right and left."""
+        bond = max(t.shape[2] for t in self._tensors)
+        if bond < min(self.method.start_bond, self.truncation.bond) or len(mpo) == 1:
+            self._tensors = taylor_step(self._tensors, mpo, dt, self.truncation, self.ledger)
+            return
+        if self.method.sites == 1 and self.method.start_bond > 0:
+            self._tensors = expand(self._tensors, mpo, dt, self.truncation)
+        sweep = _two_site_sweeps if self.method.sites == 2 else _one_site_sweeps
+        for fraction in COMPOSITION[self.method.order]:
+            sweep(self._tensors, mpo, fraction * dt, self.truncation, self.ledger, self.method.krylov)
+        self.ledger.max_bond = max(self.ledger.max_bond, *(t.shape[2] for t in self._tensors))
+
+
+def taylor_terms(tensors: list[Array], mpo: list[Array], dt: float, negligible: float, depth: int
+                 ) -> tuple[list[list[Array]], float]:
+    """The trains (dt (H - E))^k psi / k!, k = 1, 2, ..., each with its centre at site 0, and E = <H>.
+
+    Ends after `depth` terms or behind the first whose norm is below `negligible` (absolute).
+    """
+    energy = (environment.expectation(tensors, mpo) / np.linalg.norm(tensors[0]) ** 2).real
+    terms, last = [], tensors
+    for k in range(1, depth + 1):
+        last = trains.add(trains.apply(mpo, last), [-energy * last[0], *last[1:]])
+        last = [last[0] * (dt / k), *last[1:]]
+        last = trains.compress(last, 1e-14, 0.1 * negligible)
+        terms.append(last)
+        if np.linalg.norm(last[0]) < negligible:
+            break
+    return terms, energy
+
+
+def taylor_step(tensors: list[Array], mpo: list[Array], dt: float, truncation: Truncation, ledger: Ledger
+                ) -> list[Array]:
+    """exp(-i dt H) psi by its Taylor series in the arithmetic of trains.
+
+    Where the bonds are small, as behind a product state, this is exact to the truncation, while the projector
+    splitting of TDVP loses what lies outside the small tangent space. A step whose series does not settle is halved.
+    """
+    norm = float(np.linalg.norm(tensors[0]))
+    negligible = max(0.1 * truncation.weight**0.5, 1e-13) * norm
+    terms, energy = taylor_terms(tensors, mpo, dt, negligible, depth=30)
+    if np.linalg.norm(terms[-1][0]) >= negligible or np.linalg.norm(terms[0][0]) > 3 * norm:
+        half = taylor_step(tensors, mpo, dt / 2, truncation, ledger)
+        return taylor_step(half, mpo, dt / 2, truncation, ledger)
+    total = tensors
+    for k, term in enumerate(terms, start=1):
+        total = trains.compress(trains.add(total, [(-1j) ** k * term[0], *term[1:]]), 1e-14, 0.1 * negligible)
+    total = [np.exp(-1j * energy * dt) * total[0], *total[1:]]
+    ledger.krylov_residual += float(np.linalg.norm(terms[-1][0]))
+    return truncate(total, truncation, ledger)
+
+
+def truncate(tensors: list[Array], truncation: Truncation, ledger: Ledger) -> list[Array]:
+    """A right-canonical train truncated from left to right and brought back to centre 0."""
+    out = list(tensors)
+    for n in range(len(out) - 1):
+        l, d, r = out[n].shape
+        u, s, v = np.linalg.svd(out[n].reshape(l * d, r), full_matrices=False)
+        keep, discarded, capped = truncation.kept(s * s)
+        ledger.truncated(discarded, keep, capped)
+        out[n] = u[:, :keep].reshape(l, d, keep)
+        out[n + 1] = np.tensordot(s[:keep, None] * v[:keep], out[n + 1], 1)
+    ledger.end_of_sweep()
+    return trains.right_canonical(out)
+
+
+def expand(tensors: list[Array], mpo: list[Array], dt: float, truncation: Truncation) -> list[Array]:
+    """The same state with bonds enlarged by what dt H psi and (dt H)^2 psi / 2 need beyond them.
+
+    From the right, the rows of the references are stripped of the rows of psi (already orthonormal); the singular
+    directions of the rest that carry more than a tenth of the allowed weight are appended to psi's basis, with zero
+    weight in psi [Yang, White 2020]. The orthogonality centre stays at site 0.
+    """
+    norm = float(np.linalg.norm(tensors[0]))
+    negligible = max(0.3 * truncation.weight**0.5, 1e-14) * norm
+    references = [trains.left_canonical(t) for t in taylor_terms(tensors, mpo, dt, negligible, depth=2)[0]]
+    out = list(tensors)
+    for n in range(len(out) - 1, 0, -1):
+        l, d, r = out[n].shape
+        basis = out[n].reshape(l, d * r)
+        rows = np.concatenate([p[n].reshape(-1, d * r) for p in references])
+        rest = rows - (rows @ basis.conj().T) @ basis
+        rest -= (rest @ basis.conj().T) @ basis
+        _, s, v = np.linalg.svd(rest, full_matrices=False)
+        room = max(0, min(truncation.bond, d * r, out[n - 1].shape[0] * out[n - 1].shape[1]) - l)
+        extra = min(room, int(np.sum(s > negligible)))
+        enlarged = np.concatenate([basis, v[:extra]])
+        out[n] = enlarged.reshape(l + extra, d, r)
+        out[n - 1] = np.pad(out[n - 1], ((0, 0), (0, 0), (0, extra)))
+        for p in references:
+            p[n - 1] = np.tensordot(p[n - 1], p[n].reshape(-1, d * r) @ enlarged.conj().T, 1)
+    return out
+
+
+def _two_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncation: Truncation, ledger: Ledger,
+                     tolerance: float) -> None:
+    """Right and back, dt/2 each, in place: pair forward, then the site passed on backward."""
+    last = len(tensors) - 2
+    left = [environment.edge()]
+    right = environment.right_environments(tensors, mpo)
+    for rightward in (True, False):
+        for b in range(last + 1) if rightward else range(last, -1, -1):
+            # 1. evolve the pair
+            theta = np.tensordot(tensors[b], tensors[b + 1], 1)                    # vL p [v]; [v] q vR
+            theta, residual = krylov.exponential(
+                pair_operator(left[b], mpo[b], mpo[b + 1], right[b + 1]), theta, -0.5j * dt, tolerance)
+            ledger.krylov_residual += residual
+            # 2. split and truncate
+            l, d, e, r = theta.shape
+            u, s, v = np.linalg.svd(theta.reshape(l * d, e * r), full_matrices=False)
+            keep, discarded, capped = truncation.kept(s * s)
+            ledger.truncated(discarded, keep, capped)
+            u, s, v = u[:, :keep].reshape(l, d, keep), s[:keep], v[:keep].reshape(keep, e, r)
+            tensors[b] = u if rightward else u * s
+            tensors[b + 1] = s[:, None, None] * v if rightward else v
+            # 3. absorb the finished site into its environment, evolve the other one back
+            if rightward and b < last:
+                left.append(environment.from_left(left[b], u, mpo[b]))
+                tensors[b + 1], residual = krylov.exponential(
+                    site_operator(left[b + 1], mpo[b + 1], right[b + 1]), tensors[b + 1], 0.5j * dt, tolerance)
+                ledger.krylov_residual += residual
+            elif not rightward and b > 0:
+                right[b] = environment.from_right(right[b + 1], v, mpo[b + 1])
+                tensors[b], residual = krylov.exponential(
+                    site_operator(left[b], mpo[b], right[b]), tensors[b], 0.5j * dt, tolerance)
+                ledger.krylov_residual += residual
+        ledger.end_of_sweep()
+
+
+def _one_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncation: Truncation, ledger: Ledger,
+                     tolerance: float) -> None:
+    """Right and back, dt/2 each, in place: site forward, then the bond matrix backward."""
+    del truncation  # nothing is truncated
+    last = len(tensors) - 1
+    left = [environment.edge()]
+    right = environment.right_environments(tensors, mpo)
+    for rightward in (True, False):
+        for n in range(last + 1) if rightward else range(last, -1, -1):
+            # 1. evolve the site
+            a, residual = krylov.exponential(
+                site_operator(left[n], mpo[n], right[n]), tensors[n], -0.5j * dt, tolerance)
+            ledger.krylov_residual += residual
+            tensors[n] = a
+            l, d, r = a.shape
+            # 2. split off the bond matrix, evolve it back, hand it on
+            if rightward and n < last:
+                q, c = np.linalg.qr(a.reshape(l * d, r))
+                tensors[n] = q.reshape(l, d, -1)
+                left.append(environment.from_left(left[n], tensors[n], mpo[n]))
+                c, residual = krylov.exponential(bond_operator(left[n + 1], right[n]), c, 0.5j * dt, tolerance)
+                tensors[n + 1] = np.tensordot(c, tensors[n + 1], 1)
+                ledger.krylov_residual += residual
+            elif not rightward and n > 0:
+                q, c = np.linalg.qr(a.reshape(l, d * r).T)
+                tensors[n] = q.T.reshape(-1, d, r)
+                right[n - 1] = environment.from_right(right[n], tensors[n], mpo[n])
+                c, residual = krylov.exponential(bond_operator(left[n], right[n - 1]), c.T, 0.5j * dt, tolerance)
+                tensors[n - 1] = np.tensordot(tensors[n - 1], c, 1)
+                ledger.krylov_residual += residual
+
+
+class pair_operator:
+    """Effective operator on two sites; apply it to theta (vL p q vR).
+
+    For small sites each half, environment with its W, is one matrix: two matrix products an application.
+    """
+
+    def __init__(self, left: Array, w1: Array, w2: Array, right: Array) -> None:
+        self.parts = left, w1, w2, right
+        self.fused = max(w1.shape[2], w2.shape[2]) <= 4
+        if self.fused:
+            lw = np.tensordot(left, w1, (1, 0))                     # bL [w] kL; [wL] wR p p*  -> bL kL wR p p*
+            self.lw = lw.transpose(0, 3, 2, 1, 4).reshape(lw.shape[0] * lw.shape[3] * lw.shape[2], -1)
+            rw = np.tensordot(w2, right, (1, 1))                    # wL [wR] q q*; bR [w] kR  -> wL q q* bR kR
+            self.rw = rw.transpose(0, 2, 4, 1, 3).reshape(-1, rw.shape[1] * rw.shape[3])
+
+    def __call__(self, theta: Array) -> Array:
+        left, w1, w2, right = self.parts
+        l, d, e, r = theta.shape
+        if self.fused:
+            half = self.lw @ theta.reshape(l * d, e * r)            # (bL p w), (q* kR)
+            return (half.reshape(l * d, -1) @ self.rw).reshape(l, d, e, r)
+        t = np.tensordot(left, theta, (2, 0))                       # bL w [kL]; [kL] p* q* kR
+        t = np.tensordot(t, w1, ((1, 2), (0, 3)))                   # bL [w] [p*] q* kR; [wL] wR p [p*]
+        t = np.tensordot(t, w2, ((3, 1), (0, 3)))                   # bL [q*] kR [w] p; [wL] wR q [q*]
+        return np.tensordot(t, right, ((1, 3), (2, 1)))             # bL [kR] p [w] q; bR [w] [kR]
+
+
+class site_operator:
+    """Effective operator on one site; apply it to a (vL p vR)."""
+
+    def __init__(self, left: Array, w: Array, right: Array) -> None:
+        lw = np.tensordot(left, w, (1, 0))                          # bL [w] kL; [wL] wR p p* -> bL kL wR p p*
+        self.lw = lw.transpose(0, 3, 2, 1, 4).reshape(lw.shape[0] * lw.shape[3] * lw.shape[2], -1)
+        self.right = right.transpose(1, 2, 0).reshape(-1, right.shape[0])
+
+    def __call__(self, a: Array) -> Array:
+        l, d, r = a.shape
+        half = self.lw @ a.reshape(l * d, r)                        # (bL p w), kR
+        return (half.reshape(l * d, -1) @ self.right).reshape(l, d, r)
+
+
+class bond_operator:
+    """Effective operator on a bond matrix c (vL vR)."""
+
+    def __init__(self, left: Array, right: Array) -> None:
+        self.left = left.reshape(-1, left.shape[2])
+        self.right = right.transpose(1, 2, 0).reshape(-1, right.shape[0])
+
+    def __call__(self, c: Array) -> Array:
+        return (self.left @ c).reshape(c.shape[0], -1) @ self.right
