@@ -83,8 +83,12 @@ class Schedule:
 
 
 def as_schedule(generator: Terms | Schedule) -> Schedule:
-    """A generator as a Schedule."""
-    return generator if isinstance(generator, Schedule) else Schedule([(generator, None)])
+    """A generator as a Schedule; Terms are taken as they are, unchecked."""
+    if isinstance(generator, Schedule):
+        return generator
+    schedule = object.__new__(Schedule)
+    object.__setattr__(schedule, "parts", ((generator, None),))
+    return schedule
 
 
 @dataclass(frozen=True)

@@ -50,3 +50,37 @@ def exponential(apply: Callable[[Array], Array], vector: Array, z: complex, tole
     half, first = exponential(apply, vector, z / 2, tolerance / 2, dimension)
     full, second = exponential(apply, half, z / 2, tolerance / 2, dimension)
     return full, first + second
+
+
+def lowest(apply: Callable[[Array], Array], vector: Array, tolerance: float = 1e-13, dimension: int = 20
+           ) -> tuple[float, Array, float]:
+    """Lowest eigenpair of a Hermitian operator by Lanczos from a guess, with full reorthogonalisation.
+
+    Args:
+        apply: v -> A v, any shape.
+        vector: Guess of unit norm.
+        tolerance: Stop when the residual norm falls below this times the largest Ritz value.
+        dimension: Largest Krylov space; the best vector so far is returned where it does not suffice.
+
+    Returns:
+        (Ritz value, Ritz vector of unit norm, residual norm).
+    """
+    shape = vector.shape
+    basis = np.empty((min(dimension, vector.size) + 1, vector.size), dtype=np.result_type(vector, float))
+    basis[0] = vector.ravel() / np.linalg.norm(vector)
+    alpha: list[float] = []
+    beta: list[float] = []
+    for m in range(1, len(basis)):
+        w = apply(basis[m - 1].reshape(shape)).ravel()
+        overlaps = basis[:m].conj() @ w
+        w = w - overlaps @ basis[:m]
+        w -= (basis[:m].conj() @ w) @ basis[:m]
+        alpha.append(float(overlaps[-1].real))
+        beta.append(float(np.linalg.norm(w)))
+        e, u = eigh_tridiagonal(alpha, beta[:-1]) if m > 1 else (np.array(alpha), np.ones((1, 1)))
+        residual = beta[-1] * abs(u[-1, 0])
+        if residual < tolerance * max(abs(e[0]), abs(e[-1]), 1e-300) or m == len(basis) - 1:
+            break
+        basis[m] = w / beta[-1]
+    ritz = u[:, 0] @ basis[:m]
+    return float(e[0]), (ritz / np.linalg.norm(ritz)).reshape(shape), residual

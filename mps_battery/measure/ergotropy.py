@@ -1,0 +1,91 @@
+"""Ergotropy: the largest energy that unitaries can draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mps_battery.battery import Battery
+from mps_battery.checks import InputError, must
+from mps_battery.measure.quantity import Quantity
+from mps_battery.measure.snapshot import Snapshot, site_moments
+from mps_battery.tensors.mps import MPS
+from mps_battery.terms import Terms
+
+Array = np.ndarray
+
+PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+
+
+def pauli_correlations(moments: Array) -> Array:
+    """K_ab = <sigma_b B_a> of one qubit, with H = rest + sum_a sigma_a B_a, from its `site_moments`; (3, 3) real.
+
+    B_a = tr_n(sigma_a H) / 2 holds the local field and all that couples to the cell [REFERENCES: Salvia, De Palma,
+    Giovannetti 2023, PRA 107, 012405].
+    """
+    return (np.einsum("arq,bsp,qrps->ab", PAULI, PAULI, moments) / 2).real
+
+
+def qubit_extremes(correlations: Array) -> tuple[Array, Array]:
+    """Closed form of (ergotropy, capacity) of one qubit in an interacting system.
+
+    A unitary on the cell turns K into R^T K with R a rotation, so the energy is c + tr(R^T K). With singular values
+    s1 >= s2 >= s3 of K and delta = sign det K: min tr = -(s1 + s2 - delta s3) and max tr = s1 + s2 + delta s3, hence
+    W = tr K + s1 + s2 - delta s3 and C = max - min = 2 (s1 + s2).
+
+    Args:
+        correlations: K, (..., 3, 3).
+    """
+    s = np.linalg.svd(correlations, compute_uv=False)
+    delta = np.sign(np.linalg.det(correlations))
+    trace = np.trace(correlations, axis1=-2, axis2=-1)
+    work = trace + s[..., 0] + s[..., 1] - delta * s[..., 2]
+    return np.maximum(work, 0.0), 2 * (s[..., 0] + s[..., 1])
+
+
+def local_ergotropy(state: MPS, terms: Terms, site: int) -> float:
+    """Largest mean energy of `terms` that a unitary on one qubit can draw, the full interacting energy counted.
+
+    Args:
+        state: The state.
+        terms: The energy; Hermitian.
+        site: The cell, a two-level site.
+
+    Returns:
+        max_U tr(H (rho - U rho U+)) over unitaries U on the site, in the unit of `terms`; at least 0.
+    """
+    must(isinstance(site, int | np.integer) and 0 <= site < len(state), "site", f"be from 0 to {len(state) - 1}", site)
+    need_qubit(state.sites[site].d, site)
+    return float(qubit_extremes(pauli_correlations(site_moments(state, terms.to_mpo(), (int(site),))[int(site)]))[0])
+
+
+def need_qubit(d: int, site: int) -> None:
+    """Raise unless a cell is a two-level site."""
+    if d != 2:
+        raise InputError(f"Argument `cells` must be two-level sites for the closed form of local work, but site {site} "
+                         f"has {d} levels.")
+
+
+def cell_extremes(snapshot: Snapshot) -> tuple[Array, Array]:
+    """(local ergotropy, local capacity) of every cell."""
+    k = np.array([pauli_correlations(snapshot.moments[n]) for n in snapshot.battery.cells])
+    return qubit_extremes(k)
+
+
+@dataclass(frozen=True)
+class LocalErgotropy(Quantity):
+    """Energy that a unitary on one cell can draw, for every cell, with the full interacting H_B."""
+
+    unit = "energy"
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """One value a cell."""
+        for n in battery.cells:
+            need_qubit(battery.sites[n].d, n)
+        return {"cell": list(battery.cells)}
+
+    def measure(self, snapshot: Snapshot) -> Array:
+        """W of every cell."""
+        return cell_extremes(snapshot)[0]

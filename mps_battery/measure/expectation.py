@@ -1,0 +1,152 @@
+"""Expectation values, correlators and reduced density matrices, recorded on request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mps_battery.battery import Battery
+from mps_battery.checks import InputError, must, shown
+from mps_battery.measure.quantity import Quantity
+from mps_battery.measure.snapshot import Snapshot
+from mps_battery.tensors import trains
+from mps_battery.tensors.mps import MPS
+from mps_battery.terms import Terms
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Expect(Quantity):
+    """An expectation value: of Terms (a number), or of a named operator on every site that has it.
+
+    Args:
+        what: Terms, or an operator name such as "Z".
+    """
+
+    what: Terms | str
+    unit = "as the operator"
+
+    def _sites(self, battery: Battery) -> list[int]:
+        found = [n for n, s in enumerate(battery.sites) if self.what in s.operators]
+        if not found:
+            raise InputError(f"Argument `what` must be Terms or an operator of at least one site, but is "
+                             f"{shown(self.what)}.")
+        return found
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """Nothing for Terms, sites for a name."""
+        if isinstance(self.what, Terms):
+            must(self.what.sites == battery.sites, "what", "live on the sites of the battery", self.what)
+            return {}
+        return {"site": self._sites(battery)}
+
+    def measure(self, snapshot: Snapshot) -> Array | float:
+        """<O>, real part where the operator is Hermitian."""
+        if isinstance(self.what, Terms):
+            return _real(np.asarray(snapshot.state.expect(self.what)))
+        densities = site_densities(snapshot.state)
+        sites = self._sites(snapshot.battery)
+        ops = [snapshot.battery.sites[n].operator(self.what) for n in sites]
+        return _real(np.array([np.trace(densities[n] @ o) for n, o in zip(sites, ops, strict=True)]))
+
+
+def site_densities(state: MPS) -> list[Array]:
+    """The reduced density matrix of every site, trace one, in one sweep."""
+    out = []
+    tensors = list(state.canonical(0).tensors)
+    for n, a in enumerate(tensors):
+        rho = np.tensordot(a, a.conj(), ((0, 2), (0, 2)))                # [vL] p [vR]; [vL] s [vR]
+        out.append(rho / np.trace(rho).real)
+        if n < len(tensors) - 1:
+            tensors = trains.left_canonical(tensors, n + 1, n)
+    return out
+
+
+@dataclass(frozen=True)
+class Correlator(Quantity):
+    """<A_i B_j> between all pairs of sites, or from one site to all.
+
+    Args:
+        first: Operator name A.
+        second: Operator name B.
+        site: Fixed site i; None for all pairs.
+    """
+
+    first: str
+    second: str
+    site: int | None = None
+    unit = "as the operators"
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """(site, other_site), or (other_site,)."""
+        for name in (self.first, self.second):
+            for s in battery.sites:
+                s.operator(name)
+                if name in s.odd:
+                    raise InputError(f"Argument `first` must not be a fermionic operator such as {name!r}: record "
+                                     "Expect(terms) with the product written as Terms instead.")
+        every = list(range(len(battery.sites)))
+        must(self.site is None or self.site in every, "site", f"be from 0 to {every[-1]}", self.site)
+        return {"other_site": every} if self.site is not None else {"site": every, "other_site": every}
+
+    def measure(self, snapshot: Snapshot) -> Array:
+        """<A_i B_j>; on the diagonal <A_i B_i>."""
+        state = snapshot.state.canonical(0)
+        a = [s.operator(self.first) for s in state.sites]
+        b = [s.operator(self.second) for s in state.sites]
+        table = correlations(state, a, b)
+        return _real(table if self.site is None else table[self.site])
+
+
+def correlations(state: MPS, first: Sequence[Array], second: Sequence[Array]) -> Array:
+    """<A_i B_j> for all i, j; O(N^2 chi^3)."""
+    tensors, n_sites = list(state.canonical(0).tensors), len(state)
+    table = np.zeros((n_sites, n_sites), dtype=complex)
+    for i in range(n_sites):
+        c = tensors[i]                                                   # the centre
+        norm2 = np.linalg.norm(c) ** 2
+        table[i, i] = np.einsum("apb,pq,aqb->", c.conj(), first[i] @ second[i], c, optimize=True) / norm2
+        for left, right, forward in ((first, second, True), (second, first, False)):
+            env = np.einsum("apb,pq,aqc->bc", c.conj(), left[i], c, optimize=True)
+            for j in range(i + 1, n_sites):
+                t = np.tensordot(env, tensors[j], 1)                     # bL [kL]; [kL] q kR
+                rotated = np.tensordot(right[j], t, (1, 1))              # p [q]; bL [q] kR -> p bL kR
+                value = np.einsum("apb,pab->", tensors[j].conj(), rotated) / norm2
+                if forward:
+                    table[i, j] = value
+                else:
+                    table[j, i] = value
+                env = np.tensordot(tensors[j].conj(), t, ((0, 1), (0, 1)))
+        if i < n_sites - 1:
+            tensors = trains.left_canonical(tensors, i + 1, i)
+    return table
+
+
+@dataclass(frozen=True)
+class Reduced(Quantity):
+    """The reduced density matrix of a few sites.
+
+    Args:
+        sites: The sites, the first one leading.
+    """
+
+    sites: Sequence[int]
+    unit = "1"
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """(ket, bra)."""
+        must(all(0 <= n < len(battery.sites) for n in self.sites), "sites", f"be from 0 to {len(battery.sites) - 1}",
+             list(self.sites))
+        d = int(np.prod([battery.sites[n].d for n in self.sites]))
+        return {"ket": list(range(d)), "bra": list(range(d))}
+
+    def measure(self, snapshot: Snapshot) -> Array:
+        """rho, trace one."""
+        return snapshot.state.reduced(self.sites).astype(complex)
+
+
+def _real(values: Array) -> Array:
+    return values.real if np.all(np.abs(values.imag) <= 1e-12 * (1 + np.abs(values))) else values

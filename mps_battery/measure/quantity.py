@@ -1,0 +1,26 @@
+"""What a run can record: the interface of every measurable quantity."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+
+from mps_battery.battery import Battery
+from mps_battery.measure.snapshot import Snapshot
+
+
+class Quantity(ABC):
+    """Something that a state of a battery has; an entry of `record`."""
+
+    unit: str = "energy"
+    """What the numbers are in: energy, energy / time, nats, ... (hbar = k_B = 1)."""
+
+    @abstractmethod
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """Dimension names beyond time and their coordinates; raises InputError where the quantity does not apply."""
+
+    @abstractmethod
+    def measure(self, snapshot: Snapshot) -> np.ndarray | float:
+        """Values along `axes`."""

@@ -1,0 +1,128 @@
+"""A state at a time, with the contractions that several quantities share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mps_battery.battery import Battery, as_schedule
+from mps_battery.tensors import environment
+from mps_battery.tensors.mpo import MPO
+from mps_battery.tensors.mps import MPS
+from mps_battery.terms import Terms
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Observables:
+    """The operators of one battery that are measured again and again, each built once."""
+
+    battery: Battery
+
+    @cached_property
+    def energy(self) -> MPO:
+        """H_B."""
+        return self.battery.energy.to_mpo()
+
+    @cached_property
+    def energy_squared(self) -> MPO:
+        """H_B^2 at its numerical rank."""
+        return (self.energy @ self.energy).compress()
+
+    @cached_property
+    def generators(self) -> list[MPO]:
+        """The parts of the charging generator."""
+        return [h.to_mpo() for h in as_schedule(self.battery.charging).terms]
+
+    @cached_property
+    def powers(self) -> list[MPO]:
+        """i [H_k, H_B] of every part of the generator, at numerical rank.
+
+        H_k may hold H_B itself, which drops out of the commutator: the shorter of H_k and H_k - H_B is used.
+        """
+        out = []
+        for h in as_schedule(self.battery.charging).terms:
+            shorter: Terms = min(h, h - self.battery.energy, key=len)
+            if len(shorter) == 0:
+                shorter = 0.0 * h
+            g = shorter.to_mpo()
+            out.append((1j * (g @ self.energy - self.energy @ g)).compress())
+        return out
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A state at a time.
+
+    Args:
+        state: The state.
+        time: Its time.
+        observables: The operators of the battery.
+    """
+
+    state: MPS
+    time: float
+    observables: Observables
+
+    @property
+    def battery(self) -> Battery:
+        """The battery that the state belongs to."""
+        return self.observables.battery
+
+    @cached_property
+    def norm2(self) -> float:
+        """<psi|psi>."""
+        return self.state.norm**2
+
+    def expect(self, operator: MPO) -> float:
+        """<O> / <1> of a Hermitian operator."""
+        return environment.expectation(self.state.tensors, operator.tensors).real / self.norm2
+
+    @cached_property
+    def envelopes(self) -> Array:
+        """Values of the charging envelopes at this time."""
+        return as_schedule(self.battery.charging).values(self.time)
+
+    @cached_property
+    def _right(self) -> list[Array]:
+        """Right environments of H_B."""
+        return environment.right_environments(self.state.tensors, self.observables.energy.tensors)
+
+    @cached_property
+    def energy(self) -> float:
+        """<H_B>."""
+        first = environment.from_right(self._right[0], self.state.tensors[0], self.observables.energy.tensors[0])
+        return float(first[0, 0, 0].real) / self.norm2
+
+    @cached_property
+    def moments(self) -> dict[int, Array]:
+        """What one site sees of H_B, for every cell; see `site_moments`."""
+        return site_moments(self.state, self.observables.energy, self.battery.cells, self._right)
+
+
+def site_moments(state: MPS, operator: MPO, sites: tuple[int, ...], right: list[Array] | None = None
+                 ) -> dict[int, Array]:
+    """Conditional expectation of an operator around one site, for many sites in one pass.
+
+    Write O = sum_qr |q><r|_n x O_qr. With rho = sum_ps |p><s|_n x rho_ps and
+    moments[n][q, r, p, s] = tr(O_qr rho_ps), a matrix U on site n gives
+    tr(O U rho U+) = sum_{q r p s} U[r, p] conj(U[q, s]) moments[n][q, r, p, s].
+    Cost: one left and one right pass of environments, O(chi^2 d^2 w (chi + w)) a site.
+    """
+    tensors, ws = state.tensors, operator.tensors
+    norm2 = state.norm**2
+    right = environment.right_environments(tensors, ws) if right is None else right
+    left, out, wanted = environment.edge(), {}, set(sites)
+    for n, (a, w) in enumerate(zip(tensors, ws, strict=True)):
+        if n in wanted:
+            t = np.tensordot(left, a, (2, 0))                       # bL w [kL]; [kL] p kR -> bL w p kR
+            t = np.tensordot(t, right[n], (3, 2))                   # bL w p [kR]; bR w' [kR] -> bL w p bR w'
+            t = np.tensordot(t, a.conj(), ((0, 3), (0, 2)))         # [bL] w p [bR] w'; [bL] s [bR] -> w p w' s
+            m = np.tensordot(w, t, ((0, 1), (0, 2)))                # [w] [w'] q r; [w] p [w'] s -> q r p s
+            out[n] = m / norm2
+        if n < len(tensors) - 1:
+            left = environment.from_left(left, a, w)
+    return out

@@ -1,0 +1,69 @@
+"""What a run records, kept apart from how it is solved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from mps_battery.battery import Battery
+from mps_battery.checks import InputError, must, shown
+from mps_battery.measure.capacity import LocalCapacity
+from mps_battery.measure.energy import Energy, EnergyVariance, Power
+from mps_battery.measure.entanglement import Entropy
+from mps_battery.measure.ergotropy import LocalErgotropy
+from mps_battery.measure.quantity import Quantity
+from mps_battery.measure.snapshot import Snapshot
+
+STANDARD: Mapping[str, Quantity] = {
+    "energy": Energy(),
+    "power": Power(),
+    "energy_variance": EnergyVariance(),
+    "local_ergotropy": LocalErgotropy(),
+    "local_capacity": LocalCapacity(),
+    "entropy": Entropy(),
+}
+"""What every run records unless told otherwise; local work only where every cell has two levels."""
+
+
+def standard_record(battery: Battery) -> dict[str, Quantity]:
+    """The entries of `STANDARD` that apply to a battery."""
+    qubits = all(battery.sites[n].d == 2 for n in battery.cells)
+    return {name: q for name, q in STANDARD.items()
+            if (qubits or not name.startswith("local_")) and (len(battery.sites) > 1 or name != "entropy")}
+
+
+class Table:
+    """Recorded values in the making: name -> one array a time."""
+
+    def __init__(self, record: Mapping[str, Quantity], battery: Battery) -> None:
+        must(isinstance(record, Mapping) and len(record) >= 1, "record", "name at least one quantity", record)
+        for name, quantity in record.items():
+            if not isinstance(quantity, Quantity):
+                raise InputError(f"Argument `record` must map names to quantities such as Energy(), but {name!r} is "
+                                 f"{shown(quantity)}.")
+        self.record = dict(record)
+        self.axes = {name: {_dimension(name, axis, axes): values for axis, values in axes.items()}
+                     for name, q in record.items() for axes in [q.axes(battery)]}
+        self.rows: dict[str, list[np.ndarray]] = {name: [] for name in record}
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Measure every quantity in a state."""
+        for name, quantity in self.record.items():
+            self.rows[name].append(np.asarray(quantity.measure(snapshot)))
+
+    def dataset(self, times: np.ndarray, attributes: Mapping[str, Mapping[str, Any]] | None = None) -> xr.Dataset:
+        """The rows as a Dataset over time."""
+        variables = {}
+        for name, axes in self.axes.items():
+            attrs = {"unit": self.record[name].unit, **(attributes or {}).get(name, {})}
+            variables[name] = xr.DataArray(np.array(self.rows[name]), dims=("time", *axes),
+                                           coords={"time": times, **axes}, attrs=attrs)
+        return xr.Dataset(variables)
+
+
+def _dimension(name: str, axis: str, axes: Mapping[str, list]) -> str:
+    """Matrix legs of different quantities may differ in length and so carry the quantity's name."""
+    return f"{name}_{axis}" if axis in ("ket", "bra") and len(axes) > 1 else axis

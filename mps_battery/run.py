@@ -1,0 +1,281 @@
+"""The verb `charge`, and what it returns."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time as clock
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from mps_battery.battery import Battery, as_schedule
+from mps_battery.budget import Budget, bars_from, relative_bars, shared_times
+from mps_battery.checks import InputError, must
+from mps_battery.evolve.choose import Method, choose, coarser
+from mps_battery.evolve.exact import Exact
+from mps_battery.measure.quantity import Quantity
+from mps_battery.measure.snapshot import Observables, Snapshot
+from mps_battery.record import Table, standard_record
+from mps_battery.tensors.mps import MPS
+from mps_battery.tensors.truncation import Truncation
+
+ONE_THREAD_BELOW = 192
+"""Up to this bond BLAS is kept to one thread: more threads wait longer than they work."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A charged battery: data, bars, outcome and budget.
+
+    Attributes:
+        data: What was recorded, over time (hbar = 1).
+        bars: Error bars with the same names and dimensions, each with attrs["kind"]; empty if switched off.
+        outcome: What happened, in a sentence.
+        budget: Where the errors come from.
+        card: Facts about model, method and cost, for the record.
+        state: The state at the last time; None for a run loaded from a file.
+        states: The states at all times, where they were asked for.
+    """
+
+    data: xr.Dataset
+    bars: xr.Dataset
+    outcome: str
+    budget: Budget
+    card: Mapping[str, Any]
+    state: MPS | None = field(default=None, repr=False)
+    states: Sequence[MPS] = field(default=(), repr=False)
+
+    def save(self, path: str | Path, overwrite: bool = False) -> Path:
+        """Write everything but the states to a NetCDF file, atomically; an existing file is kept unless told."""
+        from mps_battery.storage import save
+
+        return save(self, path, overwrite)
+
+    def plot(self, path: str | Path | None = None, overwrite: bool = False) -> Any:
+        """Draw the run; with a path, write the figure to it."""
+        from mps_battery.plot import plot
+
+        return plot(self, path, overwrite)
+
+    def __str__(self) -> str:
+        from mps_battery.plot import card_text
+
+        return card_text(self)
+
+
+def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Method | None = None,
+           truncation: Truncation | None = None, record: Mapping[str, Quantity] | None = None, bars: bool = True,
+           trust: float = 1e-2, keep_states: bool = False, progress: bool | None = None) -> Run:
+    """Charge a battery and record what it stores.
+
+    Beside the run itself a second one with twice the step and thirty times the discarded weight is evolved, at less
+    than half the cost; the difference of the two gives the error bars (see `mps_battery.budget`).
+
+    Args:
+        battery: What is charged, and by what.
+        times: Increasing times at which to record; the battery is empty at the first.
+        method: TEBD, TDVP, Exact or Tenpy; None lets the engine choose.
+        truncation: Bond cap and discarded weight; default bond 256, weight 1e-12.
+        record: Name -> quantity; None records energy, power, energy variance, local ergotropy and capacity of every
+            cell and the entropy of every cut.
+        bars: Whether to evolve the second run.
+        trust: Largest bar, relative to the largest value of its quantity, that counts as trusted in `t_trust`.
+        keep_states: Whether to keep the state at every time.
+        progress: Whether to show a progress bar; None shows it on a terminal only.
+
+    Returns:
+        The Run.
+
+    Raises:
+        InputError: If an argument does not make sense; the sentence says which and why.
+    """
+    if not isinstance(battery, Battery):
+        raise InputError(f"Argument `battery` must be a Battery, but is {type(battery).__name__}.")
+    grid = check_times(times)
+    truncation = truncation if truncation is not None else Truncation()
+    must(isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
+    must(isinstance(trust, int | float) and trust > 0, "trust", "be a positive number", trust)
+    table = Table(standard_record(battery) if record is None else record, battery)
+    method, why = choose(battery, method, truncation, grid)
+    observables, start = Observables(battery), battery.initial_state()
+    begun = clock.perf_counter()
+    with_bars = bars and not isinstance(method, Exact) and len(grid) > 1
+    with _Progress(progress, battery.name, grid[-1] - grid[0], parts=1.4 if with_bars else 1.0) as bar:
+        main = _Lane(method, start, observables, truncation, table, grid, np.arange(len(grid)))
+        main.run(bar, 1.0, keep_states, watch_generator=True)
+        coarse = None
+        if with_bars:
+            stride = 2 if np.min(np.diff(grid)) <= method.dt else 1  # type: ignore[union-attr]
+            coarse = _Lane(*_coarse(method, truncation, start, observables), Table(table.record, battery), grid,
+                           shared_times(len(grid), stride))
+            coarse.run(bar, 0.4)
+    data = main.dataset()
+    if coarse is not None:
+        error_bars = bars_from(data, coarse.dataset(), stride)
+    else:
+        error_bars = bars_from(data, data, 1) if isinstance(method, Exact) and bars else xr.Dataset()
+    budget = _budget(main, data, error_bars, trust)
+    card = _card(battery, method, why, truncation, data, clock.perf_counter() - begun)
+    return Run(data, error_bars, _outcome(method, why, truncation, budget, grid), budget, card, main.evolution.state,
+               tuple(main.states))
+
+
+def check_times(times: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Times as an array, checked to be finite and increasing."""
+    try:
+        grid = np.asarray(times, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"Argument `times` must be a list of numbers, but is {times!r:.80}.") from None
+    must(grid.ndim == 1 and grid.size >= 1, "times", "be a one-dimensional list of at least one time", times)
+    must(np.all(np.isfinite(grid)), "times", "be finite", times)
+    if np.any(np.diff(grid) <= 0):
+        k = int(np.argmax(np.diff(grid) <= 0))
+        raise InputError(f"Argument `times` must increase, but goes from {grid[k]:g} to {grid[k + 1]:g}.")
+    return grid
+
+
+class _Lane:
+    """One evolution with its record, at some of the times."""
+
+    def __init__(self, method: Method, start: MPS, observables: Observables, truncation: Truncation, table: Table,
+                 grid: np.ndarray, visits: np.ndarray) -> None:
+        schedule = as_schedule(observables.battery.charging)
+        self.evolution = method.start(start, schedule, truncation, float(grid[0]))
+        self.table, self.observables, self.grid, self.visits = table, observables, grid, visits
+        self.states: list[MPS] = []
+        self.generator_energies: list[float] = []
+        self.capped_at: list[bool] = []
+        self._constant = schedule.constant
+
+    def run(self, bar: _Progress, share: float, keep_states: bool = False, watch_generator: bool = False) -> None:
+        """Visit the times."""
+        with threadpool_limits(1, user_api="blas"):
+            self._run(bar, share, keep_states, watch_generator and self._constant)
+
+    def _run(self, bar: _Progress, share: float, keep_states: bool, watch_generator: bool) -> None:
+        before = self.grid[0]
+        for k in self.visits:
+            t = float(self.grid[k])
+            if self.evolution.ledger.max_bond > ONE_THREAD_BELOW:
+                with threadpool_limits(None, user_api="blas"):
+                    self.evolution.advance(t)
+            else:
+                self.evolution.advance(t)
+            state = self.evolution.state
+            snapshot = Snapshot(state, t, self.observables)
+            self.table.add(snapshot)
+            self.capped_at.append(self.evolution.ledger.cap_bound > 0)
+            if watch_generator:
+                self.generator_energies.append(sum(snapshot.expect(g) for g in self.observables.generators))
+            if keep_states:
+                self.states.append(state)
+            bar.advance(share * (t - before))
+            before = t
+
+    def dataset(self) -> xr.Dataset:
+        """The record; the stored energy counts from the first time."""
+        times = self.grid[self.visits]
+        attributes: dict[str, dict[str, Any]] = {}
+        for name, quantity in self.table.record.items():
+            if type(quantity).__name__ == "Energy":
+                initial = float(self.table.rows[name][0])
+                attributes[name] = {"energy_initial": initial}
+        data = self.table.dataset(times, attributes)
+        for name, attrs in attributes.items():
+            data[name] = data[name] - attrs["energy_initial"]
+            data[name].attrs.update(attrs, unit="energy")
+        return data
+
+
+def _coarse(method: Method, truncation: Truncation, start: MPS, observables: Observables
+            ) -> tuple[Method, MPS, Observables, Truncation]:
+    loose_method, loose = coarser(method, truncation)
+    return loose_method, start, observables, loose
+
+
+def _budget(lane: _Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> Budget:
+    ledger, grid = lane.evolution.ledger, lane.grid
+    trusted = ~np.array(lane.capped_at)
+    worst = None
+    if len(bars):
+        relative = relative_bars(data, bars)
+        trusted &= relative <= trust
+        worst = float(relative[-1])
+    failed = np.flatnonzero(~trusted)
+    last = int(failed[0]) - 1 if len(failed) else len(grid) - 1
+    drift = None
+    if lane.generator_energies:
+        e = np.array(lane.generator_energies)
+        drift = float(np.max(np.abs(e - e[0])))
+    return Budget(
+        discarded_weight=float(ledger.discarded_weight), state_error=float(ledger.state_error), energy_drift=drift,
+        norm_defect=abs(lane.evolution.state.norm**2 - 1.0), krylov_residual=float(ledger.krylov_residual),
+        max_bond=int(ledger.max_bond), cap_bound=int(ledger.cap_bound), t_trust=float(grid[max(last, 0)]), trust=trust,
+        worst_bar=worst)
+
+
+def _outcome(method: Method, why: str, truncation: Truncation, budget: Budget, grid: np.ndarray) -> str:
+    how = f"Reached t = {grid[-1]:g} by {describe(method)}, because {why}" if why != "asked for" else \
+        f"Reached t = {grid[-1]:g} by {describe(method)}, as asked"
+    if budget.t_trust >= grid[-1]:
+        return how + "; trusted throughout."
+    if budget.cap_bound:
+        return (how + f"; trust it to t = {budget.t_trust:g} only: the bond cap of {truncation.bond} bound, so allow a "
+                "larger bond in Truncation.")
+    return (how + f"; trust it to t = {budget.t_trust:g} only: bars exceed {budget.trust:g} of their quantity beyond, so "
+            "allow less weight in Truncation or a smaller dt.")
+
+
+def describe(method: Method) -> str:
+    """A method in words."""
+    if isinstance(method, Exact):
+        return "exact evolution of the whole state"
+    order = {2: "second", 4: "fourth"}[method.order]
+    sites = f"{'two' if method.sites == 2 else 'one'}-site " if hasattr(method, "sites") else ""
+    return f"{sites}{type(method).__name__} of {order} order with dt <= {method.dt:.3g}"
+
+
+def _card(battery: Battery, method: Method, why: str, truncation: Truncation, data: xr.Dataset, wall: float
+          ) -> dict[str, Any]:
+    from mps_battery import __version__
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0 if sys.platform != "darwin" else 1024.0**2)
+    return {
+        "model": battery.name, "parameters": dict(battery.parameters), "reference": battery.reference,
+        "sites": len(battery.sites), "cells": len(battery.cells), "method": describe(method), "why": why,
+        "bond_cap": truncation.bond, "weight": truncation.weight, "times": int(data.sizes["time"]),
+        "wall_seconds": round(wall, 3), "peak_megabytes": round(peak, 1), "version": __version__,
+    }
+
+
+class _Progress:
+    """A progress bar on a terminal, silence elsewhere."""
+
+    def __init__(self, wanted: bool | None, name: str, span: float, parts: float) -> None:
+        self._bar: Any = None
+        if wanted or (wanted is None and sys.stderr.isatty()):
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task(f"charging {name}", total=max(span * parts, 1e-12))
+
+    def __enter__(self) -> _Progress:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def advance(self, amount: float) -> None:
+        """Move on by a share of the time span."""
+        if self._bar:
+            self._bar.advance(self._task, amount)
