@@ -1,0 +1,154 @@
+"""The command line: charge a named model, run a spec file, plot a result, list the models.
+
+The only file of the engine that knows the models.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mps_battery.battery import Battery
+from mps_battery.checks import InputError
+from mps_battery.evolve.choose import Method
+from mps_battery.models import catalogue
+from mps_battery.run import charge as charge_battery
+from mps_battery.spec import Spec, build_battery, check_spec, read_spec
+from mps_battery.storage import load
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
+                  help="Charge quantum batteries: energy, power, ergotropy and entanglement of many cells.")
+_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command(context_settings=_SETTINGS)
+def charge(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="name of a model, see `mps-battery models`")],
+    stop: Annotated[float, typer.Option(help="last time")] = 3.0,
+    points: Annotated[int, typer.Option(help="number of times, the first is 0")] = 31,
+    bond: Annotated[int, typer.Option(help="largest bond dimension")] = 256,
+    weight: Annotated[float, typer.Option(help="discarded weight of one truncation")] = 1e-12,
+    method: Annotated[str, typer.Option(help="tebd, tdvp, exact or tenpy; empty lets the engine choose")] = "",
+    dt: Annotated[float, typer.Option(help="largest time step; 0 lets the engine choose")] = 0.0,
+    order: Annotated[int, typer.Option(help="order in the time step; 0 is the method's own")] = 0,
+    output: Annotated[str, typer.Option(help="NetCDF file to write")] = "",
+    figure: Annotated[str, typer.Option(help="figure to write (png, pdf or svg)")] = "",
+    overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
+    bars: Annotated[bool, typer.Option(help="evolve a second run for error bars")] = True,
+) -> None:
+    """Charge a model; its parameters are options too, such as --cells 100 --field 1.3."""
+    raw: dict[str, Any] = {
+        "model": {"name": model, **_parameters(context.args)}, "times": {"stop": stop, "points": points},
+        "truncation": {"bond": bond, "weight": weight}, "bars": bars,
+        "output": {"data": output or None, "figure": figure or None},
+    }
+    if method:
+        raw["method"] = {"name": method, **({"dt": dt} if dt else {}), **({"order": order} if order else {})}
+    elif dt or order:
+        raise InputError("Argument `method` must be given where `dt` or `order` is, but is empty.")
+    _execute(check_spec(raw), overwrite)
+
+
+@app.command()
+def run(
+    spec: Annotated[str, typer.Argument(help="a TOML file")],
+    overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
+) -> None:
+    """Run a spec file."""
+    _execute(read_spec(spec), overwrite)
+
+
+@app.command()
+def plot(
+    data: Annotated[str, typer.Argument(help="a NetCDF file of a run")],
+    figure: Annotated[str, typer.Argument(help="figure to write (png, pdf or svg)")],
+    overwrite: Annotated[bool, typer.Option(help="replace an existing file")] = False,
+) -> None:
+    """Draw a saved run."""
+    load(data).plot(figure, overwrite)
+    Console().print(f"wrote {figure}", highlight=False)
+
+
+@app.command()
+def models() -> None:
+    """List the models with formula, parameters and reference."""
+    console = Console(soft_wrap=True)
+    for name, function in sorted(catalogue().items()):
+        console.print(name, style="bold", highlight=False)
+        for line in describe_model(function):
+            console.print("  " + line, highlight=False, markup=False)
+
+
+def describe_model(function: Any) -> list[str]:
+    """Summary, formula, parameters and reference of a model function, from its docstring and signature."""
+    sections: dict[str, list[str]] = {"summary": []}
+    current = "summary"
+    for line in inspect.cleandoc(function.__doc__ or "").splitlines():
+        head = line.partition(":")[0]
+        if head in ("Energy", "Charging", "Args", "Reference"):
+            current = head
+            sections[current] = [line.partition(":")[2].strip()]
+        elif not line.strip():
+            current = "" if current != "Args" else current
+        elif current:
+            sections[current].append(line.strip())
+    joined = {k: " ".join(filter(None, v)) for k, v in sections.items()}
+    parameters = ", ".join(f"{p.name} = {p.default}" for p in inspect.signature(function).parameters.values())
+    return [joined["summary"], f"energy: {joined.get('Energy', '')}", f"charging: {joined.get('Charging', '')}",
+            f"parameters: {parameters}", f"reference: {joined.get('Reference', '')}"]
+
+
+def _parameters(words: list[str]) -> dict[str, Any]:
+    """--cells 100 --field=1.3 as {"cells": 100, "field": 1.3}."""
+    out: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise InputError(f"Unexpected word {word!r}: parameters are written --name value.")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            if not rest:
+                raise InputError(f"Option --{name} must be followed by a value, but ends the line.")
+            value = rest.pop(0)
+        try:
+            out[name.replace("-", "_")] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            out[name.replace("-", "_")] = float(value) if value in ("inf", "-inf") else value
+    return out
+
+
+def _execute(spec: Spec, overwrite: bool) -> None:
+    """Charge as a spec says, print the card, write the files."""
+    for path in (spec.output.data, spec.output.figure):
+        if path and Path(path).exists() and not overwrite:
+            raise InputError(f"File {path!r} must not exist yet, but does: choose another name or pass --overwrite.")
+        if path and not Path(path).resolve().parent.is_dir():
+            raise InputError(f"File {path!r} must lie in an existing folder, but {str(Path(path).parent)!r} is none.")
+    parameters = {k: v for k, v in spec.model.items() if k != "name"}
+    battery: Battery = build_battery(catalogue(), spec.model["name"], parameters)
+    solver: Method | None = spec.solver()
+    result = charge_battery(battery, spec.grid(), method=solver, truncation=spec.cut(), bars=spec.bars)
+    console = Console(soft_wrap=True)
+    console.print(str(result), highlight=False, markup=False)
+    if spec.output.data:
+        console.print(f"wrote {result.save(spec.output.data, overwrite)}", highlight=False)
+    if spec.output.figure:
+        result.plot(spec.output.figure, overwrite)
+        console.print(f"wrote {spec.output.figure}", highlight=False)
+
+
+def main() -> None:
+    """Entry point: an input mistake is one sentence on standard error and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        Console(stderr=True, soft_wrap=True).print(f"mps-battery: {error}", highlight=False, markup=False)
+        sys.exit(2)
