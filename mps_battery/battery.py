@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from mps_battery.checks import InputError, must, shown
+from mps_battery.checks import InputError, must
 from mps_battery.sites import Label, Site
 from mps_battery.tensors.mps import MPS
-from mps_battery.terms import Terms, check_terms
+from mps_battery.terms import Terms, check_sites, check_terms
 
 Envelope = Callable[[float], float]
 
@@ -27,11 +27,13 @@ class Schedule:
     parts: Sequence[tuple[Terms, Envelope | None]]
 
     def __post_init__(self) -> None:
-        must(len(self.parts) >= 1, "parts", "hold at least one pair (terms, envelope)", self.parts)
+        must(isinstance(self.parts, Sequence) and len(self.parts) >= 1, "parts",
+             "hold at least one pair (terms, envelope)", self.parts)
         for part in self.parts:
             must(isinstance(part, tuple) and len(part) == 2 and (part[1] is None or callable(part[1])), "parts",
                  "be pairs (terms, envelope) with a function of time or None as envelope", part)
             check_terms("parts", part[0], hermitian=True)
+            must(part[0].sites == self.parts[0][0].sites, "parts", "live on the same sites", part[0])
         object.__setattr__(self, "parts", tuple(self.parts))
 
     @property
@@ -51,9 +53,11 @@ class Schedule:
 
     def values(self, time: float) -> np.ndarray:
         """Envelopes at a time, one a part."""
-        values = np.array([1.0 if f is None else f(time) for _, f in self.parts], dtype=float)
-        must(np.all(np.isfinite(values)), "envelope", f"be finite at time {time:g}", values)
-        return values
+        given = [1.0 if f is None else f(time) for _, f in self.parts]
+        for value in given:
+            number = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "biuf"
+            must(number and np.isfinite(value), "envelope", f"give a finite real number at time {time:g}", value)
+        return np.array(given, dtype=float)
 
     def at(self, time: float) -> Terms:
         """The generator at a time."""
@@ -117,11 +121,13 @@ class Battery:
     reference: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sites", tuple(self.sites))
-        cells = tuple(int(n) for n in self.cells)
-        object.__setattr__(self, "cells", cells)
-        must(len(cells) >= 1 and len(set(cells)) == len(cells) and all(0 <= n < len(self.sites) for n in cells),
-             "cells", f"be different sites from 0 to {len(self.sites) - 1}", list(cells))
+        object.__setattr__(self, "sites", check_sites(self.sites))
+        cells = list(self.cells) if isinstance(self.cells, Iterable) else []
+        must(len(cells) >= 1 and all(isinstance(n, int | np.integer) and 0 <= n < len(self.sites) for n in cells)
+             and len(set(cells)) == len(cells),
+             "cells", f"be different sites from 0 to {len(self.sites) - 1}", cells or self.cells)
+        object.__setattr__(self, "cells", tuple(int(n) for n in cells))
+        must(isinstance(self.parameters, Mapping), "parameters", "map names to numbers", self.parameters)
         check_terms("energy", self.energy, hermitian=True)
         if not isinstance(self.charging, Schedule):
             check_terms("charging", self.charging, hermitian=True)
@@ -134,14 +140,18 @@ class Battery:
         """The state before charging."""
         if isinstance(self.empty, MPS):
             must(self.empty.sites == self.sites, "empty", "be a state on the sites of the battery", self.empty.sites)
-            state = self.empty.canonical(0)
-            must(state.norm > 0, "empty", "be a state of non-zero norm", state.norm)
+            shapes = [np.shape(t) for t in self.empty.tensors]
+            ends = [1, *((shape or (0,))[-1] for shape in shapes[:-1]), 1]
+            fits = [(left, s.d, right) for left, s, right in zip(ends, self.sites, ends[1:], strict=False)]
+            must(len(shapes) == len(self.sites) and shapes == fits, "empty",
+                 "have one tensor (vL, p, vR) a site, with matching bonds", shapes)
+            state = MPS(self.empty.sites, self.empty.tensors).canonical(0)     # a caller's centre is not taken on trust
+            must(np.isfinite(state.norm) and state.norm > 0, "empty", "be a state of non-zero norm", state.norm)
             return MPS(state.sites, [state.tensors[0] / state.norm, *state.tensors[1:]], 0)
         if isinstance(self.empty, str) and self.empty == "ground":
             from mps_battery.steady.ground import ground_state
 
             return ground_state(self.energy).state
-        if callable(self.empty):
-            raise InputError(f"Argument `empty` must be a label, a list of labels or vectors, or an MPS, but is "
-                             f"{shown(self.empty)}.")
+        must(isinstance(self.empty, str | int | np.integer | Sequence | np.ndarray), "empty",
+             "be a label, a list of labels or vectors, or an MPS", self.empty)
         return MPS.product(self.sites, self.empty)

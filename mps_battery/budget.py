@@ -11,6 +11,9 @@ import xarray as xr
 ROUNDING = 2e-12
 """Relative floor of every bar: sums over a chain in double precision are not better than this."""
 
+SAFETY = 2.0
+"""Factor between the difference of the two runs and the bar."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -48,12 +51,12 @@ class Budget:
 
 
 def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int) -> xr.Dataset:
-    """Bars of `data` from a run with twice the step and thirty times the weight.
+    """Bars of `data` from a run with twice the step and a hundred times the weight.
 
-    Halving the step of a fourth-order method takes the error down 16 times, and a thirtieth of the weight takes it
-    down about 5 times, so the difference of the two runs stands well above the error of the finer one. A difference
-    may pass through zero where the error does not: the bar is the largest difference met so far, at the place itself
-    and at its neighbours. Where the two runs share no time the next common time counts.
+    Halving the step of a fourth-order method takes the error down 16 times, and a hundredth of the weight takes it
+    down about 10 times, so the difference of the two runs stands well above the error of the finer one. A difference
+    may pass through zero where the error does not: the bar is the largest difference met until the next common time,
+    at the place itself and at its neighbours, times `SAFETY`.
 
     Args:
         data: The run.
@@ -62,7 +65,7 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int) -> xr.Dataset:
     """
     n = data.sizes["time"]
     shared = shared_times(n, stride)
-    following = np.searchsorted(shared, np.arange(n))
+    following = np.minimum(np.searchsorted(shared, np.arange(n)) + (np.arange(n) > 0), len(shared) - 1)
     out = {}
     for name, values in data.items():
         fine = values.values[shared]
@@ -72,7 +75,7 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int) -> xr.Dataset:
         difference = np.maximum.accumulate(difference, axis=0)[following]
         scale = np.max(np.abs(values.values)) if values.size else 0.0
         offset = abs(values.attrs.get("energy_initial", 0.0))
-        bar = difference + ROUNDING * (scale + offset)
+        bar = SAFETY * difference + ROUNDING * (scale + offset)
         out[name] = xr.DataArray(bar, dims=values.dims, coords=values.coords,
                                  attrs={"kind": "estimate", "unit": values.attrs.get("unit", "")})
     return xr.Dataset(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,18 +19,23 @@ def must(condition: Any, argument: str, requirement: str, value: object) -> None
 
 
 def shown(value: object) -> str:
-    """A value as it stands in an error sentence: short, strings in quotes."""
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    """A value as it stands in an error sentence: one short line, strings in quotes, what is too long cut inside."""
+    return " ".join(_SHORT.repr(value).split())
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 6
+_SHORT.maxstring = _SHORT.maxother = 80
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The hint behind an unknown name: the nearest known one, else all of them."""
     known = sorted(known)
-    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    same = [k for k in known if k.lower() == str(name).lower()]
+    close = same or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}."
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> InputError:
     """The error for a name that is not in a list of known ones."""
-    return InputError(f"Unknown {kind} {name!r}: {nearest(name, known)}")
+    return InputError(f"Unknown {kind} {shown(name)}{where}: {nearest(name, known)}")

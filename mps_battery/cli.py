@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,44 +16,53 @@ import typer
 from rich.console import Console
 
 from mps_battery.battery import Battery
-from mps_battery.checks import InputError
+from mps_battery.checks import InputError, must, unknown
 from mps_battery.evolve.choose import Method
 from mps_battery.models import catalogue
 from mps_battery.run import charge as charge_battery
-from mps_battery.spec import Spec, build_battery, check_spec, read_spec
+from mps_battery.spec import FIGURES, Spec, build_battery, check_spec, read_spec
 from mps_battery.storage import load
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Charge quantum batteries: energy, power, ergotropy and entanglement of many cells.")
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]     # Click's, which some versions of Typer carry inside
 
 
 @app.command(context_settings=_SETTINGS)
 def charge(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="name of a model, see `mps-battery models`")],
-    stop: Annotated[float, typer.Option(help="last time")] = 3.0,
-    points: Annotated[int, typer.Option(help="number of times, the first is 0")] = 31,
-    bond: Annotated[int, typer.Option(help="largest bond dimension")] = 256,
-    weight: Annotated[float, typer.Option(help="discarded weight of one truncation")] = 1e-12,
+    stop: Annotated[str, typer.Option(help="last time", metavar="NUMBER")] = "3.0",
+    points: Annotated[str, typer.Option(help="number of times, the first is 0", metavar="INTEGER")] = "31",
+    bond: Annotated[str, typer.Option(help="largest bond dimension", metavar="INTEGER")] = "256",
+    weight: Annotated[str, typer.Option(help="discarded weight of one truncation", metavar="NUMBER")] = "1e-12",
     method: Annotated[str, typer.Option(help="tebd, tdvp, exact or tenpy; empty lets the engine choose")] = "",
-    dt: Annotated[float, typer.Option(help="largest time step; 0 lets the engine choose")] = 0.0,
-    order: Annotated[int, typer.Option(help="order in the time step; 0 is the method's own")] = 0,
+    dt: Annotated[str, typer.Option(help="largest time step; empty lets the engine choose", metavar="NUMBER")] = "",
+    order: Annotated[str, typer.Option(help="order in the time step; empty is the method's own",
+                                       metavar="INTEGER")] = "",
     output: Annotated[str, typer.Option(help="NetCDF file to write")] = "",
     figure: Annotated[str, typer.Option(help="figure to write (png, pdf or svg)")] = "",
     overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
     bars: Annotated[bool, typer.Option(help="evolve a second run for error bars")] = True,
 ) -> None:
     """Charge a model; its parameters are options too, such as --cells 100 --field 1.3."""
+    parameters = _parameters(context.args)
+    known = set(inspect.signature(catalogue()[model]).parameters if model in catalogue() else parameters)
+    for name in parameters:
+        if name not in known:
+            options = {p.name for p in context.command.params if p.name} - {"model"}
+            raise unknown("option", f"--{name}", (f"--{k}" for k in known | options), f" of model {model!r}")
     raw: dict[str, Any] = {
-        "model": {"name": model, **_parameters(context.args)}, "times": {"stop": stop, "points": points},
-        "truncation": {"bond": bond, "weight": weight}, "bars": bars,
+        "model": {**parameters, "name": model}, "times": {"stop": _value(stop), "points": _value(points)},
+        "truncation": {"bond": _value(bond), "weight": _value(weight)}, "bars": bars,
         "output": {"data": output or None, "figure": figure or None},
     }
+    given = {key: _value(word) for key, word in (("dt", dt), ("order", order)) if word}
     if method:
-        raw["method"] = {"name": method, **({"dt": dt} if dt else {}), **({"order": order} if order else {})}
-    elif dt or order:
-        raise InputError("Argument `method` must be given where `dt` or `order` is, but is empty.")
+        raw["method"] = {"name": method, **given}
+    elif given:
+        raise InputError(f"Option --method must be given where --{' and --'.join(given)} is, but is empty.")
     _execute(check_spec(raw), overwrite)
 
 
@@ -72,8 +82,9 @@ def plot(
     overwrite: Annotated[bool, typer.Option(help="replace an existing file")] = False,
 ) -> None:
     """Draw a saved run."""
+    must(Path(figure).suffix.lower() in FIGURES, "figure", f"end in {', '.join(FIGURES)}", figure)
     load(data).plot(figure, overwrite)
-    Console().print(f"wrote {figure}", highlight=False)
+    Console(soft_wrap=True).print(f"wrote {figure}", highlight=False, markup=False)
 
 
 @app.command()
@@ -118,20 +129,29 @@ def _parameters(words: list[str]) -> dict[str, Any]:
             if not rest:
                 raise InputError(f"Option --{name} must be followed by a value, but ends the line.")
             value = rest.pop(0)
-        try:
-            out[name.replace("-", "_")] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            out[name.replace("-", "_")] = float(value) if value in ("inf", "-inf") else value
+        out[name.replace("-", "_")] = _value(value)
     return out
+
+
+def _value(word: str) -> Any:
+    """What a word on the command line stands for: a number, a list, True or False, else the word itself."""
+    if word.lower() in ("true", "false"):
+        return word.lower() == "true"
+    try:
+        return ast.literal_eval(word)
+    except (ValueError, SyntaxError):
+        return float(word) if word in ("inf", "-inf") else word
 
 
 def _execute(spec: Spec, overwrite: bool) -> None:
     """Charge as a spec says, print the card, write the files."""
     for path in (spec.output.data, spec.output.figure):
-        if path and Path(path).exists() and not overwrite:
-            raise InputError(f"File {path!r} must not exist yet, but does: choose another name or pass --overwrite.")
-        if path and not Path(path).resolve().parent.is_dir():
-            raise InputError(f"File {path!r} must lie in an existing folder, but {str(Path(path).parent)!r} is none.")
+        if path and Path(path).exists() and (not overwrite or Path(path).is_dir()):
+            raise InputError(f"File {path!r} must not exist yet, but does: choose another name" +
+                             ("." if Path(path).is_dir() else " or pass --overwrite."))
+        if path and not os.access(folder := Path(path).resolve().parent, os.W_OK):
+            raise InputError(f"File {path!r} must lie in a folder that exists and can be written to, but "
+                             f"{str(folder)!r} is none.")
     parameters = {k: v for k, v in spec.model.items() if k != "name"}
     battery: Battery = build_battery(catalogue(), spec.model["name"], parameters)
     solver: Method | None = spec.solver()
@@ -139,16 +159,32 @@ def _execute(spec: Spec, overwrite: bool) -> None:
     console = Console(soft_wrap=True)
     console.print(str(result), highlight=False, markup=False)
     if spec.output.data:
-        console.print(f"wrote {result.save(spec.output.data, overwrite)}", highlight=False)
+        console.print(f"wrote {result.save(spec.output.data, overwrite)}", highlight=False, markup=False)
     if spec.output.figure:
         result.plot(spec.output.figure, overwrite)
-        console.print(f"wrote {spec.output.figure}", highlight=False)
+        console.print(f"wrote {spec.output.figure}", highlight=False, markup=False)
 
 
 def main() -> None:
-    """Entry point: an input mistake is one sentence on standard error and exit code 2."""
+    """Entry point: a mistake is one sentence on standard error and exit code 2."""
+    words = sys.argv[1:] or ["--help"]
+    commands = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
     try:
-        app()
+        if not words[0].startswith("-") and words[0] not in commands:
+            raise unknown("command", words[0], commands)
+        code = app(words, standalone_mode=False)
     except InputError as error:
-        Console(stderr=True, soft_wrap=True).print(f"mps-battery: {error}", highlight=False, markup=False)
-        sys.exit(2)
+        _complain(str(error))
+    except _UsageError as error:
+        help_of = " ".join(["mps-battery", *(w for w in words[:1] if w in commands), "--help"])
+        message = " ".join(error.format_message().rstrip(".").split())     # type: ignore[attr-defined]
+        _complain(f"{message} (see `{help_of}`).")
+    except typer.Abort:
+        _complain("stopped by the user.", code=130)
+    else:
+        sys.exit(code or 0)
+
+
+def _complain(sentence: str, code: int = 2) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"mps-battery: {sentence}", highlight=False, markup=False)
+    sys.exit(code)

@@ -27,6 +27,8 @@ STANDARD: Mapping[str, Quantity] = {
 }
 """What every run records unless told otherwise; local work only where every cell has two levels."""
 
+_DIMENSIONS = ("time", "site", "other_site", "cell", "bond")
+
 
 def standard_record(battery: Battery) -> dict[str, Quantity]:
     """The entries of `STANDARD` that apply to a battery."""
@@ -41,12 +43,20 @@ class Table:
     def __init__(self, record: Mapping[str, Quantity], battery: Battery) -> None:
         must(isinstance(record, Mapping) and len(record) >= 1, "record", "name at least one quantity", record)
         for name, quantity in record.items():
+            # what NetCDF cannot hold, or what already names a dimension
+            must(isinstance(name, str) and name.isidentifier() and name not in _DIMENSIONS, "record",
+                 f"have names of letters, digits and underscores other than {', '.join(_DIMENSIONS)}", name)
             if not isinstance(quantity, Quantity):
                 raise InputError(f"Argument `record` must map names to quantities such as Energy(), but {name!r} is "
                                  f"{shown(quantity)}.")
         self.record = dict(record)
-        self.axes = {name: {_dimension(name, axis, axes): values for axis, values in axes.items()}
-                     for name, q in record.items() for axes in [q.axes(battery)]}
+        self.axes: dict[str, dict[str, list]] = {}
+        taken: dict[str, list] = {}
+        for name, quantity in record.items():
+            axes = quantity.axes(battery)
+            # matrix legs, or an operator that fewer sites have: a dimension of the quantity's own
+            self.axes[name] = {f"{name}_{axis}" if axis in ("ket", "bra") or taken.setdefault(axis, values) != values
+                               else axis: values for axis, values in axes.items()}
         self.rows: dict[str, list[np.ndarray]] = {name: [] for name in record}
 
     def add(self, snapshot: Snapshot) -> None:
@@ -62,8 +72,3 @@ class Table:
             variables[name] = xr.DataArray(np.array(self.rows[name]), dims=("time", *axes),
                                            coords={"time": times, **axes}, attrs=attrs)
         return xr.Dataset(variables)
-
-
-def _dimension(name: str, axis: str, axes: Mapping[str, list]) -> str:
-    """Matrix legs of different quantities may differ in length and so carry the quantity's name."""
-    return f"{name}_{axis}" if axis in ("ket", "bra") and len(axes) > 1 else axis

@@ -74,7 +74,7 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
            trust: float = 1e-2, keep_states: bool = False, progress: bool | None = None) -> Run:
     """Charge a battery and record what it stores.
 
-    Beside the run itself a second one with twice the step and thirty times the discarded weight is evolved, at less
+    Beside the run itself a second one with twice the step and a hundred times the discarded weight is evolved, at less
     than half the cost; the difference of the two gives the error bars (see `mps_battery.budget`).
 
     Args:

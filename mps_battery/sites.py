@@ -58,20 +58,24 @@ class Site(ABC):
         try:
             return self.operators[name]
         except KeyError:
-            raise unknown(f"operator on {self}:", name, self.operators) from None
+            raise unknown("operator", name, self.operators, f" on {self}") from None
 
     def vector(self, label: Label) -> Array:
         """The normalised state that `label` names: a name, a basis index, or a vector of length d."""
         if isinstance(label, str):
             if label not in self.states:
-                raise unknown(f"state of {self}:", label, self.states)
+                raise unknown("state", label, self.states, f" of {self}")
             return self.states[label]
         if isinstance(label, int | np.integer):
             must(0 <= label < self.d, "empty", f"be a basis index from 0 to {self.d - 1} on {self}", int(label))
             return np.eye(self.d)[label]
-        vector = np.asarray(label)
-        norm = np.linalg.norm(vector) if vector.shape == (self.d,) else 0.0
-        if not (vector.shape == (self.d,) and np.isfinite(norm) and norm > 0):
+        try:
+            vector = np.asarray(label)
+        except ValueError:      # a ragged list
+            vector = np.zeros(0)
+        fits = vector.shape == (self.d,) and vector.dtype.kind in "biufc"
+        norm = np.linalg.norm(vector) if fits else 0.0
+        if not (np.isfinite(norm) and norm > 0):
             raise InputError(f"Argument `empty` must be a non-zero vector of length {self.d} on {self}, "
                              f"but is {shown(label)}.")
         return vector / norm
@@ -88,11 +92,13 @@ class Spin(Site):
     S: float = 0.5
 
     def __post_init__(self) -> None:
-        must(isinstance(self.S, int | float) and self.S > 0 and float(2 * self.S).is_integer(),
+        number = isinstance(self.S, int | float) and not isinstance(self.S, bool)
+        must(number and self.S > 0 and float(2 * self.S).is_integer(),
              "S", "be a positive multiple of 1/2", self.S)
 
     @cached_property
     def operators(self) -> Mapping[str, Array]:
+        """`Sx Sy Sz Sp Sm I`, and `X Y Z` for S = 1/2."""
         m = self.S - np.arange(round(2 * self.S) + 1)
         plus = np.diag(np.sqrt(self.S * (self.S + 1) - m[1:] * (m[1:] + 1)), 1)
         sx, sy, sz = (plus + plus.T) / 2, (plus - plus.T) / 2j, np.diag(m)
@@ -101,15 +107,18 @@ class Spin(Site):
 
     @cached_property
     def states(self) -> Mapping[str, Array]:
+        """"up", "down", and for S = 1/2 "x+ x- y+ y-"."""
         basis = np.eye(round(2 * self.S) + 1)
         named = {"up": basis[0], "down": basis[-1]}
         if self.S == 0.5:
             for sign, name in ((1, "+"), (-1, "-")):
-                named |= {"x" + name: np.array([1, sign]) / np.sqrt(2), "y" + name: np.array([1, sign * 1j]) / np.sqrt(2)}
+                named |= {"x" + name: np.array([1, sign]) / np.sqrt(2),
+                          "y" + name: np.array([1, sign * 1j]) / np.sqrt(2)}
         return named
 
     @cached_property
     def charges(self) -> Array:
+        """S + Sz."""
         return np.arange(round(2 * self.S), -1, -1)
 
 
@@ -123,20 +132,23 @@ class Boson(Site):
     cutoff: int
 
     def __post_init__(self) -> None:
-        must(isinstance(self.cutoff, int | np.integer) and self.cutoff >= 1, "cutoff", "be an integer of at least 1",
-             self.cutoff)
+        whole = isinstance(self.cutoff, int | np.integer) and not isinstance(self.cutoff, bool)
+        must(whole and self.cutoff >= 1, "cutoff", "be an integer of at least 1", self.cutoff)
 
     @cached_property
     def operators(self) -> Mapping[str, Array]:
+        """`A Ad N I`."""
         lower = np.diag(np.sqrt(np.arange(1.0, self.cutoff + 1)), 1)
         return {"I": np.eye(self.cutoff + 1), "A": lower, "Ad": lower.T, "N": np.diag(np.arange(self.cutoff + 1.0))}
 
     @cached_property
     def states(self) -> Mapping[str, Array]:
+        """"vacuum"."""
         return {"vacuum": np.eye(self.cutoff + 1)[0]}
 
     @cached_property
     def charges(self) -> Array:
+        """The number of quanta."""
         return np.arange(self.cutoff + 1)
 
 
@@ -149,23 +161,28 @@ class Fermion(Site):
 
     @cached_property
     def operators(self) -> Mapping[str, Array]:
+        """`C Cd N P I`."""
         lower = np.array([[0.0, 1.0], [0.0, 0.0]])
         return {"I": np.eye(2), "C": lower, "Cd": lower.T, "N": np.diag([0.0, 1.0]), "P": np.diag([1.0, -1.0])}
 
     @cached_property
     def states(self) -> Mapping[str, Array]:
+        """"empty", "full"."""
         return {"empty": np.array([1.0, 0.0]), "full": np.array([0.0, 1.0])}
 
     @property
     def charges(self) -> Array:
+        """The number of fermions."""
         return np.array([0, 1])
 
     @property
     def odd(self) -> frozenset[str]:
+        """`C` and `Cd`."""
         return frozenset({"C", "Cd"})
 
     @property
     def parity(self) -> Array:
+        """(-1)^N."""
         return np.array([1.0, -1.0])
 
 
@@ -178,17 +195,22 @@ class Levels(Site):
     """
 
     names: Sequence[str]
-    excitations: tuple[int, ...] | None = None
+    excitations: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        must(len(self.names) >= 2 and len(set(self.names)) == len(self.names),
+        names = tuple(self.names) if isinstance(self.names, Sequence) else ()
+        must(len(names) >= 2 and all(isinstance(n, str) and n for n in names) and len(set(names)) == len(names),
              "names", "hold at least two different level names", self.names)
-        object.__setattr__(self, "names", tuple(self.names))
-        must(self.excitations is None or len(self.excitations) == len(self.names), "excitations",
-             "hold one integer a level", self.excitations)
+        object.__setattr__(self, "names", names)
+        if self.excitations is not None:
+            counts = tuple(self.excitations) if isinstance(self.excitations, Sequence | Array) else ()
+            must(len(counts) == len(names) and all(isinstance(n, int | np.integer) for n in counts), "excitations",
+                 "hold one integer a level", self.excitations)
+            object.__setattr__(self, "excitations", tuple(int(n) for n in counts))
 
     @cached_property
     def operators(self) -> Mapping[str, Array]:
+        """|i><j| of every pair of names, and `I`."""
         basis, comma = np.eye(len(self.names)), "" if all(len(n) == 1 for n in self.names) else ","
         pairs = {f"{a}{comma}{b}": np.outer(basis[i], basis[j])
                  for i, a in enumerate(self.names) for j, b in enumerate(self.names)}
@@ -196,8 +218,10 @@ class Levels(Site):
 
     @cached_property
     def states(self) -> Mapping[str, Array]:
+        """The names."""
         return dict(zip(self.names, np.eye(len(self.names)), strict=True))
 
     @cached_property
     def charges(self) -> Array:
+        """`excitations`, else the place in the list."""
         return np.array(self.excitations if self.excitations is not None else range(len(self.names)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,11 +21,13 @@ from mps_battery.evolve.tenpy import Tenpy
 from mps_battery.run import check_times
 from mps_battery.tensors.truncation import Truncation
 
+FIGURES = (".png", ".pdf", ".svg")
+"""Endings of figure files."""
 METHODS: Mapping[str, type] = {"tebd": TEBD, "tdvp": TDVP, "exact": Exact, "tenpy": Tenpy}
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Grid(_Table):
@@ -50,6 +52,9 @@ class MethodTable(_Table):
     dt: float | None = None
     order: Literal[2, 4] | None = None
     sites: Literal[1, 2] | None = None
+    krylov: float | None = None
+    start_bond: int | None = None
+    moving_centre: bool | None = None
     tolerance: float | None = None
 
 
@@ -88,8 +93,8 @@ class Spec(_Table):
         known = inspect.signature(kind).parameters
         for key in given:
             if key not in known:
-                raise InputError(f"Key `method.{key}` must belong to the method {self.method.name!r}, but that has only "
-                                 f"{', '.join(sorted(known)) or 'none'}.")
+                raise InputError(f"Key `method.{key}` must belong to the method {self.method.name!r}, but that has "
+                                 f"only {', '.join(sorted(known)) or 'none'}.")
         return kind(**given)
 
     def cut(self) -> Truncation:
@@ -103,41 +108,61 @@ def read_spec(path: str | Path) -> Spec:
     if not path.is_file():
         raise InputError(f"Argument `spec` must name an existing file, but {str(path)!r} is none.")
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"File {str(path)!r} must be TOML, but cannot be parsed: {error}.") from None
     return check_spec(raw)
 
 
 def check_spec(raw: Mapping[str, Any]) -> Spec:
-    """A Spec from plain data."""
+    """A Spec from tables and values as TOML gives them."""
     try:
         spec = Spec.model_validate(raw)
     except ValidationError as error:
-        raise InputError(_sentence(raw, error.errors()[0])) from None
-    if not isinstance(spec.model.get("name"), str):
+        raise InputError(_sentence(raw, error.errors())) from None
+    if "name" not in spec.model:
+        raise InputError("Key `model.name` must be given in the spec, but is missing.")
+    name, figure = spec.model["name"], spec.output.figure
+    if not isinstance(name, str):
         raise InputError("Key `model.name` must be the name of a model (see `mps-battery models`), but is "
-                         f"{shown(spec.model.get('name'))}.")
+                         f"{shown(name)}.")
+    if figure is not None and Path(figure).suffix.lower() not in FIGURES:
+        raise InputError(f"Key `output.figure` must end in {', '.join(FIGURES)}, but is {shown(figure)}.")
+    if figure is not None and figure == spec.output.data:
+        raise InputError(f"Key `output.figure` must be another file than `output.data`, but both are {shown(figure)}.")
     return spec
 
 
-def _sentence(raw: Mapping[str, Any], error: Any) -> str:
-    """The first complaint of the validator as a sentence of ours."""
-    # the branch of a union is an implementation detail of the validator: "Grid" and "list[float]" are left out
-    location = [str(p) for p in error["loc"] if not (isinstance(p, str) and p[:1].isupper()) and p != "list[float]"]
+def _sentence(raw: Mapping[str, Any], errors: Sequence[Any]) -> str:
+    """The first complaint of the validator, an unknown key before all others, as a sentence of ours."""
+    times = raw.get("times")
+    # each branch of a union complains: keep those of the branch that was meant
+    branch = "Grid" if isinstance(times, Mapping) else "list[float]"
+    errors = [e for e in errors if e["loc"][0] != "times" or len(e["loc"]) < 2 or e["loc"][1] == branch]
+    error = min(errors, key=lambda e: e["type"] != "extra_forbidden")
+    location = [str(p) for k, p in enumerate(error["loc"]) if not (k == 1 and p == branch)]
     place = ".".join(location)
     if error["type"] == "extra_forbidden":
-        tables: dict[str, type[BaseModel]] = {"truncation": TruncationTable, "method": MethodTable,
-                                              "output": OutputTable, "times": Grid}
-        known = tables[location[0]].model_fields if len(location) > 1 else Spec.model_fields
+        known = TABLES[location[0]].model_fields if len(location) > 1 else Spec.model_fields
         return f"Unknown key `{place}` in the spec: {nearest(location[-1], known)}"
     if error["type"] == "missing":
         return f"Key `{place}` must be given in the spec, but is missing."
-    if error["type"] == "literal_error":
-        return f"Key `{place}` must be {error['ctx']['expected']}, but is {shown(error['input'])}."
-    message = error["msg"][0].lower() + error["msg"][1:]
-    message = message.removeprefix("input should ").removeprefix("be ")
-    return f"Key `{place}` must be {message}, but is {shown(error['input'])}."
+    if place == "times":
+        wanted = "a list of numbers, or a table with stop and points"
+    elif error["type"] == "literal_error":
+        wanted = error["ctx"]["expected"]
+    elif error["type"] == "greater_than_equal":
+        wanted = f"at least {error['ctx']['ge']}"
+    else:
+        wanted = WANTED.get(error["type"].split("_")[0], error["msg"][0].lower() + error["msg"][1:])
+    return f"Key `{place}` must be {wanted}, but is {shown(error['input'])}."
+
+
+TABLES: Mapping[str, type[BaseModel]] = {
+    "truncation": TruncationTable, "method": MethodTable, "output": OutputTable, "times": Grid}
+WANTED = {"int": "an integer", "float": "a number", "finite": "a finite number", "bool": "true or false",
+          "string": "a string", "list": "a list", "dict": "a table", "model": "a table"}
+"""What each kind of complaint of the validator asks for, in TOML's words."""
 
 
 def build_battery(models: Mapping[str, Callable[..., Battery]], name: str, parameters: Mapping[str, Any]) -> Battery:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,17 @@ SCHEMA = 1
 def atomic(path: Path, overwrite: bool) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place, flushed to disk, when the block ends well."""
     path = Path(path)
+    taken = InputError(f"Argument `path` must name a new file, but {str(path)!r} exists: pass overwrite=True to replace "
+                       "it.")
+    if path.is_dir():
+        raise InputError(f"Argument `path` must name a file, but {str(path)!r} is a folder.")
     if path.exists() and not overwrite:
-        raise InputError(f"Argument `path` must name a new file, but {str(path)!r} exists: pass overwrite=True to replace "
-                         "it.")
-    if not path.parent.is_dir():
-        raise InputError(f"Argument `path` must lie in an existing folder, but {str(path.parent)!r} is none.")
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        raise taken
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    except OSError:
+        raise InputError(f"Argument `path` must lie in a folder that exists and can be written to, but "
+                         f"{str(path.parent)!r} is none.") from None
     os.close(handle)
     aside = Path(name)
     try:
@@ -45,25 +51,34 @@ def atomic(path: Path, overwrite: bool) -> Iterator[Path]:
         if overwrite:
             os.replace(aside, path)
         else:
-            os.link(aside, path)     # fails if another process made the file meanwhile
+            _rename_to_new(aside, path, taken)
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
-    except FileExistsError:
-        raise InputError(f"Argument `path` must name a new file, but {str(path)!r} exists: pass overwrite=True to "
-                         "replace it.") from None
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _rename_to_new(aside: Path, path: Path, taken: InputError) -> None:
+    """Rename unless another process made the file meanwhile."""
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        raise taken from None
+    except OSError:              # a file system without links
+        os.replace(aside, path)
 
 
 def save(run: Run, path: str | Path, overwrite: bool = False) -> Path:
     """Write a run; see `Run.save`."""
     path = Path(path)
-    header = {"mps_battery_schema": SCHEMA, "outcome": run.outcome, "budget": json.dumps(run.budget.as_dict()),
+    data, bars = _real_parts(run.data), _real_parts(run.bars)
+    header = {"outcome": run.outcome, "budget": json.dumps(run.budget.as_dict()),
               "card": json.dumps(dict(run.card), default=_plain)}
+    header["checksum"] = _checksum(header, data, bars)
     with atomic(path, overwrite) as aside:
-        _real_parts(run.data).assign_attrs(header).to_netcdf(aside, engine="h5netcdf", mode="w")
-        _real_parts(run.bars).to_netcdf(aside, engine="h5netcdf", mode="a", group="bars")
+        data.assign_attrs(mps_battery_schema=SCHEMA, **header).to_netcdf(aside, engine="h5netcdf", mode="w")
+        bars.to_netcdf(aside, engine="h5netcdf", mode="a", group="bars")
     return path
 
 
@@ -73,28 +88,53 @@ def load(path: str | Path) -> Run:
     Raises:
         InputError: If the file is missing, damaged, not a run, or of a newer schema.
     """
-    from mps_battery.run import Run
-
     path = Path(path)
     if not path.is_file():
         raise InputError(f"Argument `path` must name an existing file, but {str(path)!r} is none.")
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as data, xr.open_dataset(path, engine="h5netcdf", group="bars") as b:
-            data, b = data.load(), b.load()
-    except Exception as error:
-        raise InputError(f"File {str(path)!r} must be a NetCDF file of a run, but cannot be read (it may be cut short or "
-                         f"damaged): {error}.") from None
-    header = data.attrs
-    if "mps_battery_schema" not in header:
+        return _read(path)
+    except InputError:
+        raise
+    except Exception as error:      # whatever HDF5 and its readers make of a damaged file
+        why = " ".join(str(error).split()).rstrip(".")
+        raise InputError(f"File {str(path)!r} must be a NetCDF file of a run, but cannot be read (it may be cut short "
+                         f"or damaged): {why or type(error).__name__}.") from None
+
+
+def _read(path: Path) -> Run:
+    from mps_battery.run import Run
+
+    with xr.open_dataset(path, engine="h5netcdf") as opened:
+        data = opened.load()
+    schema = data.attrs.get("mps_battery_schema")
+    if schema is None:
         raise InputError(f"File {str(path)!r} must be a run saved by mps_battery, but carries no schema version.")
-    if int(header["mps_battery_schema"]) > SCHEMA:
-        raise InputError(f"File {str(path)!r} must have schema {SCHEMA} or older, but has "
-                         f"{int(header['mps_battery_schema'])}: update mps_battery.")
-    budget = Budget(**json.loads(header["budget"]))
-    run = Run(_complex_parts(data.assign_attrs()), _complex_parts(b), str(header["outcome"]), budget,
-              json.loads(header["card"]))
-    run.data.attrs.clear()
-    return run
+    if int(schema) > SCHEMA:
+        raise InputError(f"File {str(path)!r} must have schema {SCHEMA} or older, but has {int(schema)}: update "
+                         "mps_battery.")
+    with xr.open_dataset(path, engine="h5netcdf", group="bars") as opened:
+        bars = opened.load()
+    header = {key: str(data.attrs[key]) for key in ("outcome", "budget", "card")}
+    if _checksum(header, data, bars) != data.attrs["checksum"]:
+        raise InputError(f"File {str(path)!r} must hold what was saved, but does not match its checksum: it is "
+                         "damaged.")
+    data.attrs.clear()
+    return Run(_complex_parts(data), _complex_parts(bars), header["outcome"], Budget(**json.loads(header["budget"])),
+               json.loads(header["card"]))
+
+
+def _checksum(header: Mapping[str, str], *datasets: xr.Dataset) -> str:
+    """SHA-256 over the header and over names, dimensions, attributes and bytes of every variable."""
+    digest = hashlib.sha256(json.dumps([header[key] for key in ("outcome", "budget", "card")]).encode())
+    for data in datasets:
+        for name in sorted(map(str, data.variables)):
+            v = data[name]
+            values = np.ascontiguousarray(v.values)
+            attributes = {k: np.asarray(a).tolist() for k, a in v.attrs.items()}
+            facts = [name, v.dims, str(values.dtype), values.shape, attributes]
+            digest.update(json.dumps(facts, sort_keys=True).encode())
+            digest.update(values.tobytes())
+    return digest.hexdigest()
 
 
 def _real_parts(data: xr.Dataset) -> xr.Dataset:

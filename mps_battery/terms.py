@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from numbers import Number
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 Product = tuple[tuple[int, int], ...]
 """Factors of a product in order of site: (site, operator identifier); identities are left out."""
+
+LARGEST_SPARSE, LARGEST_DENSE = 2**24, 2**14
+"""Largest dimensions of the whole space that become sparse and dense matrices."""
 
 _MATRICES: list[Array] = []          # operator identifier -> matrix, Frobenius norm sqrt(d), leading entry > 0
 _IDENTIFIERS: dict[bytes, int] = {}
@@ -49,7 +53,7 @@ def _intern(matrix: Array) -> tuple[int | None, complex]:
     if np.iscomplexobj(unit) and not unit.imag.any():
         unit = unit.real
     # a rounding of 14 digits makes the same operator reached by two ways the same key
-    key = np.round(unit, 10).astype(complex).tobytes()
+    key = (np.round(unit, 10) + 0.0).astype(complex).tobytes()
     if key not in _IDENTIFIERS:
         _IDENTIFIERS[key] = len(_MATRICES)
         _MATRICES.append(unit)
@@ -84,9 +88,7 @@ class Terms:
     """
 
     def __init__(self, sites: Sequence[Site]) -> None:
-        must(len(sites) >= 1 and all(isinstance(s, Site) for s in sites), "sites",
-             "be a list of at least one Spin, Boson, Fermion or Levels", sites)
-        self.sites = tuple(sites)
+        self.sites = check_sites(sites)
         self._products: dict[Product, complex] = {}
         self._mpo: MPO | None = None
 
@@ -100,6 +102,13 @@ class Terms:
             self._add_factors(other)
         return self
 
+    def __isub__(self, other: tuple | Terms) -> Terms:
+        if isinstance(other, Terms):
+            self += -1.0 * other
+        else:
+            self._add_factors(other, sign=-1.0)
+        return self
+
     def _add(self, product: Product, coefficient: complex) -> None:
         total = self._products.get(product, 0.0) + coefficient
         if total == 0:
@@ -108,16 +117,16 @@ class Terms:
             self._products[product] = total
         self._mpo = None
 
-    def _add_factors(self, entry: tuple) -> None:
-        must(isinstance(entry, tuple) and len(entry) >= 1 and np.isscalar(entry[0]) and not isinstance(entry[0], str),
-             "term", 'be written as coefficient, ("X", site), ("Y", site), ...', entry)
-        coefficient, factors = complex(entry[0]), entry[1:]
+    def _add_factors(self, entry: tuple, sign: float = 1.0) -> None:
+        must(isinstance(entry, tuple) and len(entry) >= 1 and isinstance(entry[0], Number), "term",
+             'be written as coefficient, ("X", site), ("Y", site), ...', entry)
+        coefficient, factors = sign * complex(entry[0]), entry[1:]
         must(np.isfinite(coefficient), "coefficient", "be a finite number", entry[0])
         for factor in factors:
             must(isinstance(factor, tuple) and len(factor) == 2, "term",
                  'have factors written as ("X", site)', factor)
             must(isinstance(factor[1], int | np.integer) and 0 <= factor[1] < len(self.sites), "site",
-                 f"be from 0 to {len(self.sites) - 1}", factor[1])
+                 f"be an integer from 0 to {len(self.sites) - 1}", factor[1])
         product: list[tuple[int, int]] = []
         odd = [n for o, n in factors if isinstance(o, str) and o in self.sites[n].odd]
         string = {k for k in range(max(odd, default=0)) if self.sites[k].parity is not None}
@@ -143,12 +152,26 @@ class Terms:
         for word in words:
             if isinstance(word, str):
                 word = np.diag(site.parity) if word == "(-1)^N" else site.operator(word)  # type: ignore[arg-type]
-            word = np.asarray(word)
-            must(word.shape == (site.d, site.d), "operator", f"be a {site.d} x {site.d} matrix on site {k}", word.shape)
-            matrix = matrix @ word
+            matrix = matrix @ self._checked_matrix(k, word)
         return _intern(matrix)
 
+    def _checked_matrix(self, k: int, given: Array) -> Array:
+        """A one-site matrix that a caller gave, or a matrix of our own."""
+        d, parity = self.sites[k].d, self.sites[k].parity
+        try:
+            matrix = np.asarray(given)
+        except ValueError:      # a ragged list
+            matrix = np.zeros(0)
+        must(matrix.shape == (d, d) and matrix.dtype.kind in "biufc" and np.all(np.isfinite(matrix)), "operator",
+             f"be a name or a {d} x {d} matrix of finite numbers on site {k}", given)
+        # an odd matrix would need a string, which only names get
+        must(parity is None or np.allclose(parity[:, None] * matrix * parity, matrix, rtol=0, atol=1e-14), "operator",
+             f"conserve fermion parity when it is a matrix, or be the name C or Cd, on site {k}", given)
+        return matrix
+
     def _same_chain(self, other: Terms) -> None:
+        if not isinstance(other, Terms):
+            raise InputError(f"Argument `terms` must be Terms, but is {shown(other)}.")
         if self.sites != other.sites:
             raise InputError("Argument `terms` must live on the same sites as the terms it is combined with, but its "
                              f"chain has {len(other.sites)} sites against {len(self.sites)} or other site types.")
@@ -169,6 +192,7 @@ class Terms:
         return self + (-1.0) * other
 
     def __mul__(self, scalar: complex) -> Terms:
+        must(isinstance(scalar, Number) and np.isfinite(scalar), "factor", "be a finite number", scalar)
         new = Terms(self.sites)
         if scalar != 0:
             new._products = {p: c * scalar for p, c in self._products.items()}
@@ -264,6 +288,7 @@ class Terms:
     def to_sparse(self) -> sp.csr_matrix:
         """Sparse matrix on the whole space; site 0 is the most significant index."""
         dims = [s.d for s in self.sites]
+        self._fits(LARGEST_SPARSE, "sparse")
         total = sp.csr_matrix((int(np.prod(dims)),) * 2, dtype=complex)
         for product, c in self._products.items():
             matrix, done = sp.csr_matrix([[c]]), 0
@@ -275,7 +300,14 @@ class Terms:
 
     def to_dense(self) -> Array:
         """Dense matrix on the whole space; site 0 is the most significant index."""
+        self._fits(LARGEST_DENSE, "dense")
         return self.to_sparse().toarray()
+
+    def _fits(self, largest: int, form: str) -> None:
+        dimension = float(np.prod([float(s.d) for s in self.sites]))
+        if dimension > largest:
+            raise InputError(f"Argument `sites` must span at most {largest} dimensions for a {form} matrix, but spans "
+                             f"{dimension:.3g}: use to_mpo().")
 
     def to_bonds(self) -> list[Array]:
         """Two-site matrices h_b on sites (b, b + 1), each (d d', d d'), that sum to the whole.
@@ -326,6 +358,14 @@ def one_site_sum(sites: Sequence[Site], operator: str, coefficients: Iterable[co
     for n, c in enumerate(coefficients if coefficients is not None else [1.0] * len(sites)):
         terms += c, (operator, n)
     return terms
+
+
+def check_sites(sites: object) -> tuple[Site, ...]:
+    """The sites of a chain as a tuple, after one check."""
+    chain: tuple[Site, ...] = tuple(sites) if isinstance(sites, Sequence) else ()
+    must(len(chain) >= 1 and all(isinstance(s, Site) for s in chain), "sites",
+         "be a list of at least one Spin, Boson, Fermion or Levels", sites)
+    return chain
 
 
 def check_terms(argument: str, terms: object, hermitian: bool = False) -> Terms:

@@ -74,8 +74,9 @@ def natural_step(schedule: Schedule, method: TEBD | TDVP | Tenpy, truncation: Tr
     """The time step at which the error of the splitting is about that of the truncation."""
     h = strength(schedule, times)
     weight = max(truncation.weight, 1e-15)
-    reduced = 0.25 * (weight / 1e-12) ** 0.125 if method.order == 4 else 0.01 * (weight / 1e-12) ** 0.25
-    step = reduced / h if h > 0 else np.inf
+    scale = (weight / 1e-12) ** (0.5 / method.order)
+    reduced = {TEBD: {2: 0.01, 4: 0.25}, Tenpy: {2: 0.01, 4: 0.25}, TDVP: {2: 0.05, 4: 0.5}}[type(method)][method.order]
+    step = reduced * scale / h if h > 0 else np.inf
     if not schedule.constant:
         step = min(step, smallest_feature(schedule, times) / 8)
     span = float(times[-1] - times[0])
@@ -93,8 +94,8 @@ def smallest_feature(schedule: Schedule, times: np.ndarray) -> float:
 
 
 def coarser(method: Method, truncation: Truncation) -> tuple[Method, Truncation]:
-    """Twice the step, thirty times the weight, three quarters of the bond: the run that a bar is read from."""
-    loose = Truncation(max(1, (3 * truncation.bond) // 4), min(30 * max(truncation.weight, 1e-15), 1e-2))
+    """Twice the step, a hundred times the weight, three quarters of the bond: the run that a bar is read from."""
+    loose = Truncation(max(1, (3 * truncation.bond) // 4), min(100 * max(truncation.weight, 1e-15), 1e-2))
     if isinstance(method, Exact):
         return method, loose
     assert method.dt is not None

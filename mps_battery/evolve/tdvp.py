@@ -37,7 +37,7 @@ class TDVP:
 
     dt: float | None = None
     sites: int = 2
-    order: int = 2
+    order: int = 4
     krylov: float = 1e-10
     start_bond: int = 24
 

@@ -2,7 +2,7 @@
 
 Traps of TeNPy 1.1.1 that are worked around here: the options dictionary is written into, so each engine gets a fresh
 one; the step of a run is `dt * N_steps`, so the engine is rebuilt when the step changes; the reported truncation
-error counts both halves of a pair, so the ledger halves it; `max_trunc_err` warns instead of guarding, so it is None.
+error counts both halves of a pair, so the ledger halves it; `max_trunc_err` does not guard, so it is left alone.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class TenpyEvolution:
         steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
         options: dict[str, Any] = {
             "dt": span / steps, "N_steps": steps, "order": "4_opt" if self.method.order == 4 else 2,
-            "max_trunc_err": None, "start_time": self.time,
+            "start_time": self.time,
             "trunc_params": {"chi_max": self.truncation.bond, "svd_min": None,
                              "trunc_cut": self.truncation.weight**0.5},
         }

@@ -29,7 +29,8 @@ def local_capacity(state: MPS, terms: Terms, site: int) -> float:
     """
     must(isinstance(site, int | np.integer) and 0 <= site < len(state), "site", f"be from 0 to {len(state) - 1}", site)
     need_qubit(state.sites[site].d, site)
-    return float(qubit_extremes(pauli_correlations(site_moments(state, terms.to_mpo(), (int(site),))[int(site)]))[1])
+    moments = site_moments(state, terms.to_mpo(), (int(site),))[int(site)]
+    return float(qubit_extremes(pauli_correlations(moments)[None])[1][0])
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,8 @@ def mpo_from_products(sites: Sequence[Site], products: Mapping[tuple[tuple[int, 
         tolerance: Singular values below this fraction of the largest at the cut are dropped.
     """
     length = len(sites)
+    if not products:
+        return MPO([np.zeros((1, 1, s.d, s.d)) for s in sites])
     starting: list[list[tuple[tuple, complex]]] = [[] for _ in sites]
     constant = 0.0 + 0j
     for product, c in products.items():

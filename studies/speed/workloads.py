@@ -1,0 +1,76 @@
+"""What every tool is asked to do: the physics, the times, and the error that counts as reached.
+
+A workload has a `kind`; a tool module answers the kinds it knows (see tools/). So far there is one kind:
+
+chain    H = sum_n [ xy (Sx Sx + Sy Sy) + z Sz Sz ]_{n,n+1} + sum_n ( hx_n Sx_n + hz_n Sz_n ),  S = sigma / 2,
+         open ends, from a product of up and down. Recorded: <Sz> of every site and the half-chain entropy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+DATA = Path(__file__).resolve().parent / "data"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One job, the same for every tool.
+
+    Args:
+        name: Key in tables and files.
+        title: What it is, in words.
+        kind: Which physics; see the module docstring.
+        parameters: Numbers and arrays of that physics.
+        times: Increasing times at which to record.
+        judged: The recorded array whose largest deviation from the reference is the error.
+        target: Largest error that counts as reached.
+        bond: Cap on the bond, the same for every tool.
+        charge: Whether the magnetisation along z is conserved.
+    """
+
+    name: str
+    title: str
+    kind: str
+    parameters: Mapping
+    times: np.ndarray
+    judged: str
+    target: float
+    bond: int
+    charge: bool
+
+    def error(self, arrays: Mapping[str, np.ndarray], key: str | None = None) -> float:
+        """Largest deviation of a recorded array from the converged reference."""
+        key = key or self.judged
+        with np.load(DATA / f"{self.name}.npz") as reference:
+            return float(np.abs(arrays[key] - reference[key]).max())
+
+
+def chain(name: str, title: str, n: int, z: float, times: np.ndarray, start: str, target: float, hx: float = 0.0,
+          hz: float = 0.0, charge: bool = False) -> Workload:
+    """A spin-1/2 chain with xy = 1; `start` is one letter a site, u or d."""
+    parameters = {"n": n, "xy": 1.0, "z": z, "hx": np.full(n, hx), "hz": np.full(n, hz), "start": start}
+    return Workload(name, title, "chain", parameters, times, "sz", target, 256, charge)
+
+
+def grid(end: float, step: float) -> np.ndarray:
+    """0, step, ..., end."""
+    return np.round(np.arange(round(end / step) + 1) * step, 10)
+
+
+WORKLOADS = {w.name: w for w in (
+    chain("W1", "drive-charged XXZ, N = 100, t = 3", 100, 0.5, grid(3, 0.1), "d" * 100, 1e-6, hx=1.0, hz=0.5),
+    chain("W2N", "Néel XXZ, N = 32, t = 6", 32, 0.5, grid(6, 0.25), "ud" * 16, 1e-5, charge=True),
+)}
+
+
+def miniature(workload: Workload) -> Workload:
+    """The same physics on four sites for two times: warms up caches and compilers before the clock starts."""
+    p = dict(workload.parameters)
+    if workload.kind == "chain":
+        p.update(n=4, hx=p["hx"][:4], hz=p["hz"][:4], start=p["start"][:4])
+    return replace(workload, parameters=p, times=workload.times[:3])
