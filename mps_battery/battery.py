@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mps_battery.checks import InputError, must
+from mps_battery.checks import InputError, is_whole, must
 from mps_battery.sites import Label, Site
 from mps_battery.tensors.mps import MPS
 from mps_battery.terms import Terms, check_sites, check_terms
@@ -123,10 +123,12 @@ class Battery:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sites", check_sites(self.sites))
         cells = list(self.cells) if isinstance(self.cells, Iterable) else []
-        must(len(cells) >= 1 and all(isinstance(n, int | np.integer) and 0 <= n < len(self.sites) for n in cells)
+        must(len(cells) >= 1 and all(is_whole(n) and 0 <= n < len(self.sites) for n in cells)
              and len(set(cells)) == len(cells),
              "cells", f"be different sites from 0 to {len(self.sites) - 1}", cells or self.cells)
         object.__setattr__(self, "cells", tuple(int(n) for n in cells))
+        must(isinstance(self.empty, str | int | np.integer | Sequence | np.ndarray | MPS), "empty",
+             "be a label, a list of labels or vectors, or an MPS", self.empty)
         must(isinstance(self.parameters, Mapping), "parameters", "map names to numbers", self.parameters)
         check_terms("energy", self.energy, hermitian=True)
         if not isinstance(self.charging, Schedule):
@@ -152,6 +154,4 @@ class Battery:
             from mps_battery.steady.ground import ground_state
 
             return ground_state(self.energy).state
-        must(isinstance(self.empty, str | int | np.integer | Sequence | np.ndarray), "empty",
-             "be a label, a list of labels or vectors, or an MPS", self.empty)
         return MPS.product(self.sites, self.empty)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable
+from numbers import Integral, Real
 from typing import Any
 
 
@@ -16,6 +17,16 @@ def must(condition: Any, argument: str, requirement: str, value: object) -> None
     """Raise "Argument `argument` must requirement, but is value." unless `condition` holds."""
     if not condition:
         raise InputError(f"Argument `{argument}` must {requirement}, but is {shown(value)}.")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a real number of Python or numpy, True and False excluded."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is an integer of Python or numpy, True and False excluded."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def shown(value: object) -> str:

@@ -173,6 +173,8 @@ def main() -> None:
         if not words[0].startswith("-") and words[0] not in commands:
             raise unknown("command", words[0], commands)
         code = app(words, standalone_mode=False)
+        if code == 130:              # how newer versions of Typer hand on an interrupt
+            raise typer.Abort
     except InputError as error:
         _complain(str(error))
     except _UsageError as error:

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mps_battery.checks import InputError, must, shown, unknown
+from mps_battery.checks import InputError, is_number, is_whole, must, shown, unknown
 
 Array = np.ndarray
 Label = str | int | Sequence[complex] | Array
@@ -92,9 +92,9 @@ class Spin(Site):
     S: float = 0.5
 
     def __post_init__(self) -> None:
-        number = isinstance(self.S, int | float) and not isinstance(self.S, bool)
-        must(number and self.S > 0 and float(2 * self.S).is_integer(),
+        must(is_number(self.S) and self.S > 0 and float(2 * self.S).is_integer(),
              "S", "be a positive multiple of 1/2", self.S)
+        object.__setattr__(self, "S", float(self.S))
 
     @cached_property
     def operators(self) -> Mapping[str, Array]:
@@ -132,8 +132,7 @@ class Boson(Site):
     cutoff: int
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.cutoff, int | np.integer) and not isinstance(self.cutoff, bool)
-        must(whole and self.cutoff >= 1, "cutoff", "be an integer of at least 1", self.cutoff)
+        must(is_whole(self.cutoff) and self.cutoff >= 1, "cutoff", "be an integer of at least 1", self.cutoff)
 
     @cached_property
     def operators(self) -> Mapping[str, Array]:
@@ -204,7 +203,7 @@ class Levels(Site):
         object.__setattr__(self, "names", names)
         if self.excitations is not None:
             counts = tuple(self.excitations) if isinstance(self.excitations, Sequence | Array) else ()
-            must(len(counts) == len(names) and all(isinstance(n, int | np.integer) for n in counts), "excitations",
+            must(len(counts) == len(names) and all(map(is_whole, counts)), "excitations",
                  "hold one integer a level", self.excitations)
             object.__setattr__(self, "excitations", tuple(int(n) for n in counts))
 

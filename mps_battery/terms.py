@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from mps_battery.checks import InputError, must, shown
+from mps_battery.checks import InputError, is_whole, must, shown
 from mps_battery.sites import Array, Site
 from mps_battery.tensors.mpo import MPO, mpo_from_products
 
@@ -125,7 +125,7 @@ class Terms:
         for factor in factors:
             must(isinstance(factor, tuple) and len(factor) == 2, "term",
                  'have factors written as ("X", site)', factor)
-            must(isinstance(factor[1], int | np.integer) and 0 <= factor[1] < len(self.sites), "site",
+            must(is_whole(factor[1]) and 0 <= factor[1] < len(self.sites), "site",
                  f"be an integer from 0 to {len(self.sites) - 1}", factor[1])
         product: list[tuple[int, int]] = []
         odd = [n for o, n in factors if isinstance(o, str) and o in self.sites[n].odd]
@@ -314,7 +314,9 @@ class Terms:
 
         A one-site term is shared equally by the bonds that touch its site; a constant goes to the first bond.
         """
-        must(self.reach <= 1, "terms", "couple nearest neighbours only for bond gates", f"of reach {self.reach}")
+        if self.reach > 1:
+            raise InputError("Argument `terms` must couple nearest neighbours only for bond gates, but reaches over "
+                             f"{self.reach} sites.")
         must(len(self.sites) >= 2, "sites", "be at least two for bond gates", len(self.sites))
         d = [s.d for s in self.sites]
         bonds = [np.zeros((d[b] * d[b + 1],) * 2, dtype=complex) for b in range(len(d) - 1)]

@@ -73,12 +73,25 @@ class TDVPEvolution:
         if span <= 0:
             return
         assert self.method.dt is not None, "the step is chosen before the evolution starts"
-        steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
-        dt = span / steps
-        for k in range(steps):
-            for values, duration in self._schedule.pieces(self.time + k * dt, dt, self.method.order):
-                self._step(self._generator(values), duration)
+        if self._schedule.constant:
+            generator = self._generator(np.ones(len(self._mpos)))
+            while self._small() and span > 1e-12:
+                # far from the tangent space of so small a state, one Taylor step may be as long as its series settles
+                dt = min(span, max(self.method.dt, 0.4 / max(_spread(self._tensors, generator), 1e-12)))
+                self._tensors = taylor_step(self._tensors, generator, dt, self.truncation, self.ledger)
+                span -= dt
+        if span > 1e-12:
+            steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
+            dt = span / steps
+            for k in range(steps):
+                for values, duration in self._schedule.pieces(time - span + k * dt, dt, self.method.order):
+                    self._step(self._generator(values), duration)
         self.time = time
+
+    def _small(self) -> bool:
+        """Whether the bonds are still so small that Taylor steps are better than projected ones."""
+        bond = max(t.shape[2] for t in self._tensors)
+        return bond < min(self.method.start_bond, self.truncation.bond) or len(self._tensors) == 1
 
     def _generator(self, values: Array) -> list[Array]:
         total = self._mpos[0] * values[0]
@@ -88,8 +101,7 @@ class TDVPEvolution:
 
     def _step(self, mpo: list[Array], dt: float) -> None:
         """One time step: grow the bonds where that is needed, then sweep right and left."""
-        bond = max(t.shape[2] for t in self._tensors)
-        if bond < min(self.method.start_bond, self.truncation.bond) or len(mpo) == 1:
+        if self._small():
             self._tensors = taylor_step(self._tensors, mpo, dt, self.truncation, self.ledger)
             return
         if self.method.sites == 1 and self.method.start_bond > 0:
@@ -98,6 +110,15 @@ class TDVPEvolution:
         for fraction in COMPOSITION[self.method.order]:
             sweep(self._tensors, mpo, fraction * dt, self.truncation, self.ledger, self.method.krylov)
         self.ledger.max_bond = max(self.ledger.max_bond, *(t.shape[2] for t in self._tensors))
+
+
+def _spread(tensors: list[Array], mpo: list[Array]) -> float:
+    """Standard deviation of the energy, the rate at which a Taylor series of the evolution settles."""
+    norm = np.linalg.norm(tensors[0])
+    energy = (environment.expectation(tensors, mpo) / norm**2).real
+    image = trains.apply(mpo, tensors)
+    shifted = trains.add(image, [-energy * tensors[0], *tensors[1:]])
+    return trains.norm(shifted) / float(norm)
 
 
 def taylor_terms(tensors: list[Array], mpo: list[Array], dt: float, negligible: float, depth: int
@@ -109,7 +130,7 @@ def taylor_terms(tensors: list[Array], mpo: list[Array], dt: float, negligible: 
     energy = (environment.expectation(tensors, mpo) / np.linalg.norm(tensors[0]) ** 2).real
     terms, last = [], tensors
     for k in range(1, depth + 1):
-        last = trains.add(trains.apply(mpo, last), [-energy * last[0], *last[1:]])
+        last = trains.add(trains.apply(mpo, last, 1e-11), [-energy * last[0], *last[1:]])
         last = [last[0] * (dt / k), *last[1:]]
         last = trains.compress(last, 1e-14, 0.1 * negligible)
         terms.append(last)
@@ -126,7 +147,7 @@ def taylor_step(tensors: list[Array], mpo: list[Array], dt: float, truncation: T
     splitting of TDVP loses what lies outside the small tangent space. A step whose series does not settle is halved.
     """
     norm = float(np.linalg.norm(tensors[0]))
-    negligible = max(0.1 * truncation.weight**0.5, 1e-13) * norm
+    negligible = max(0.01 * truncation.weight**0.5, 1e-13) * norm
     terms, energy = taylor_terms(tensors, mpo, dt, negligible, depth=30)
     if np.linalg.norm(terms[-1][0]) >= negligible or np.linalg.norm(terms[0][0]) > 3 * norm:
         half = taylor_step(tensors, mpo, dt / 2, truncation, ledger)
@@ -144,7 +165,7 @@ def truncate(tensors: list[Array], truncation: Truncation, ledger: Ledger) -> li
     out = list(tensors)
     for n in range(len(out) - 1):
         l, d, r = out[n].shape
-        u, s, v = np.linalg.svd(out[n].reshape(l * d, r), full_matrices=False)
+        u, s, v = trains.svd(out[n].reshape(l * d, r))
         keep, discarded, capped = truncation.kept(s * s)
         ledger.truncated(discarded, keep, capped)
         out[n] = u[:, :keep].reshape(l, d, keep)
@@ -170,7 +191,7 @@ def expand(tensors: list[Array], mpo: list[Array], dt: float, truncation: Trunca
         rows = np.concatenate([p[n].reshape(-1, d * r) for p in references])
         rest = rows - (rows @ basis.conj().T) @ basis
         rest -= (rest @ basis.conj().T) @ basis
-        _, s, v = np.linalg.svd(rest, full_matrices=False)
+        _, s, v = trains.svd(rest)
         room = max(0, min(truncation.bond, d * r, out[n - 1].shape[0] * out[n - 1].shape[1]) - l)
         extra = min(room, int(np.sum(s > negligible)))
         enlarged = np.concatenate([basis, v[:extra]])
@@ -196,7 +217,7 @@ def _two_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncati
             ledger.krylov_residual += residual
             # 2. split and truncate
             l, d, e, r = theta.shape
-            u, s, v = np.linalg.svd(theta.reshape(l * d, e * r), full_matrices=False)
+            u, s, v = trains.svd(theta.reshape(l * d, e * r))
             keep, discarded, capped = truncation.kept(s * s)
             ledger.truncated(discarded, keep, capped)
             u, s, v = u[:, :keep].reshape(l, d, keep), s[:keep], v[:keep].reshape(keep, e, r)
@@ -273,6 +294,19 @@ class pair_operator:
         t = np.tensordot(t, w1, ((1, 2), (0, 3)))                   # bL [w] [p*] q* kR; [wL] wR p [p*]
         t = np.tensordot(t, w2, ((3, 1), (0, 3)))                   # bL [q*] kR [w] p; [wL] wR q [q*]
         return np.tensordot(t, right, ((1, 3), (2, 1)))             # bL [kR] p [w] q; bR [w] [kR]
+
+    def half(self, theta: Array, left_side: bool) -> Array:
+        """What the left (or right) half makes of theta (l d, e r): one column block an open channel of the MPO."""
+        left, w1, w2, right = self.parts
+        l, d, e, r = left.shape[2], w1.shape[3], w2.shape[3], right.shape[2]
+        theta = theta.reshape(l, d, e, r)
+        if left_side:
+            t = np.tensordot(left, theta, (2, 0))                   # bL w [kL]; [kL] p* q* kR
+            t = np.tensordot(t, w1, ((1, 2), (0, 3)))               # bL [w] [p*] q* kR; [wL] wR p [p*]
+            return t.transpose(0, 4, 1, 2, 3).reshape(l * d, -1)    # (bL p), (q* kR w)
+        t = np.tensordot(theta, right, (3, 2))                      # kL p* q* [kR]; bR w [kR] -> kL p* q* bR w
+        t = np.tensordot(t, w2, ((2, 4), (3, 1)))                   # kL p* [q*] bR [w]; wL [wR] q [q*]
+        return t.transpose(4, 2, 0, 1, 3).reshape(e * r, -1)        # (q bR), (kL p* w)
 
 
 class site_operator:

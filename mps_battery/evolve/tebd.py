@@ -12,6 +12,7 @@ import numpy as np
 
 from mps_battery.battery import Schedule
 from mps_battery.checks import must
+from mps_battery.tensors import trains
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
 
@@ -176,7 +177,7 @@ def hastings_layer(tensors: list[Array], schmidt: list[Array], gates: Sequence[A
             theta = c.reshape(d, l, e * r) * schmidt[b - 1][:, None]
             theta = theta.reshape(d * l, e * r)
         if precise:
-            _, s, v = np.linalg.svd(theta, full_matrices=False)
+            _, s, v = trains.svd(theta)
             weights, v = s * s, v.conj().T
         else:
             weights, v = np.linalg.eigh(theta.conj().T @ theta)
@@ -205,7 +206,7 @@ def moving_layer(tensors: list[Array], gates: Sequence[Array], parity: int, righ
         left, right = tensors[b], tensors[b + 1]
         (d, l, _), (e, _, r) = left.shape, right.shape
         theta = (gate @ (left[:, None] @ right[None]).reshape(d * e, l * r)).reshape(d, e, l, r)
-        u, s, v = np.linalg.svd(theta.transpose(0, 2, 1, 3).reshape(d * l, e * r), full_matrices=False)
+        u, s, v = trains.svd(theta.transpose(0, 2, 1, 3).reshape(d * l, e * r))
         keep, discarded, capped = truncation.kept(s * s)
         ledger.truncated(discarded, keep, capped)
         u, s, v = u[:, :keep], s[:keep], v[:keep]

@@ -57,7 +57,8 @@ def site_densities(state: MPS) -> list[Array]:
     """The reduced density matrix of every site, trace one, in one sweep."""
     out = []
     tensors = list(state.canonical(0).tensors)
-    for n, a in enumerate(tensors):
+    for n in range(len(tensors)):
+        a = tensors[n]
         rho = np.tensordot(a, a.conj(), ((0, 2), (0, 2)))                # [vL] p [vR]; [vL] s [vR]
         out.append(rho / np.trace(rho).real)
         if n < len(tensors) - 1:

@@ -34,7 +34,7 @@ class Ground:
     outcome: str
 
 
-def ground_state(terms: Terms, truncation: Truncation | None = None, sweeps: int = 40, tolerance: float = 1e-12
+def ground_state(terms: Terms, truncation: Truncation | None = None, sweeps: int = 40, tolerance: float = 1e-11
                  ) -> Ground:
     """The lowest state of Hermitian terms of any range.
 
@@ -56,26 +56,38 @@ def ground_state(terms: Terms, truncation: Truncation | None = None, sweeps: int
         e, u = np.linalg.eigh(terms.to_dense())
         return Ground(MPS.from_dense(terms.sites, u[:, 0]).canonical(0), float(e[0]), 0.0, "Diagonalised exactly.")
     mpo = terms.to_mpo()
-    tensors = _random_start([s.d for s in terms.sites], min(8, truncation.bond))
+    tensors = _best_start(terms, mpo.tensors, truncation)
     energy, settled, count = np.inf, 0, 0
     for count in range(1, sweeps + 1):
         # bonds open slowly: the first sweeps only find the neighbourhood
         cap = min(truncation.bond, 16 * 2 ** (count // 2))
-        before, energy = energy, _sweep(tensors, mpo.tensors, Truncation(cap, max(truncation.weight, 10.0 ** (-6 - 2 * count))))
+        mixing = 0.1 * 0.1**count if count <= 4 else 0.0
+        before, energy = energy, _sweep(tensors, mpo.tensors, Truncation(cap, truncation.weight), mixing)
         settled = settled + 1 if abs(energy - before) <= tolerance * max(1.0, abs(energy)) else 0
-        if settled == 2:
+        if settled >= 2 and mixing == 0.0:
             break
     state = MPS(terms.sites, [tensors[0] / np.linalg.norm(tensors[0]), *tensors[1:]], 0)
     energy = environment.expectation(state.tensors, mpo.tensors).real
     square = environment.expectation(state.tensors, (mpo @ mpo).compress().tensors).real
     variance = max(0.0, square - energy**2)
-    sentence = f"Converged in {count} sweeps" if settled == 2 else f"Not converged in {sweeps} sweeps"
+    sentence = f"Converged in {count} sweeps" if settled >= 2 else f"Not converged in {sweeps} sweeps"
     return Ground(state, energy, variance, f"{sentence}: bond {max(state.bonds)}, energy variance {variance:.1e}.")
 
 
-def _random_start(dims: list[int], bond: int) -> list[np.ndarray]:
+def _best_start(terms: Terms, mpo: list[np.ndarray], truncation: Truncation, starts: int = 4) -> list[np.ndarray]:
+    """The best of several random states after two sweeps: terms that commute have many product states to be stuck in."""
+    cap, best = Truncation(min(6, truncation.bond), truncation.weight), (np.inf, [])
+    for seed in range(starts):
+        tensors = _random_start([s.d for s in terms.sites], cap.bond, seed)
+        for mixing in (0.3, 0.1):
+            energy = _sweep(tensors, mpo, cap, mixing)
+        best = min(best, (energy, tensors), key=lambda pair: pair[0])
+    return best[1]
+
+
+def _random_start(dims: list[int], bond: int, seed: int) -> list[np.ndarray]:
     """A right-canonical random train."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     left = np.minimum(np.cumprod([1.0, *dims]), bond).astype(int)
     right = np.minimum(np.cumprod([1.0, *dims[::-1]]), bond).astype(int)[::-1]
     b = np.minimum(left, right)
@@ -84,8 +96,12 @@ def _random_start(dims: list[int], bond: int) -> list[np.ndarray]:
     return trains.right_canonical(train)
 
 
-def _sweep(tensors: list[np.ndarray], mpo: list[np.ndarray], truncation: Truncation) -> float:
-    """Right and back, in place; returns the last local energy."""
+def _sweep(tensors: list[np.ndarray], mpo: list[np.ndarray], truncation: Truncation, mixing: float) -> float:
+    """Right and back, in place; returns the last local energy.
+
+    With `mixing` the kept basis of a pair is drawn from theta and, that much weaker, from what the Hamiltonian makes
+    of it on its own side: the sweep then sees beyond the pair [Hubig et al. 2015, PRB 91, 155115].
+    """
     last, energy = len(tensors) - 2, 0.0
     left = [environment.edge()]
     right = environment.right_environments(tensors, mpo)
@@ -94,17 +110,31 @@ def _sweep(tensors: list[np.ndarray], mpo: list[np.ndarray], truncation: Truncat
             # 1. the lowest vector of the pair
             theta = np.tensordot(tensors[b], tensors[b + 1], 1)                    # vL p [v]; [v] q vR
             operator = pair_operator(left[b], mpo[b], mpo[b + 1], right[b + 1])
-            energy, theta, _ = krylov.lowest(operator, theta / np.linalg.norm(theta))
+            energy, theta, _ = krylov.lowest(operator, theta / np.linalg.norm(theta), dimension=8)
             # 2. split and truncate
             l, d, e, r = theta.shape
-            u, s, v = np.linalg.svd(theta.reshape(l * d, e * r), full_matrices=False)
-            keep, *_ = truncation.kept(s * s)
-            u, s, v = u[:, :keep].reshape(l, d, keep), s[:keep] / np.linalg.norm(s[:keep]), v[:keep].reshape(keep, e, r)
-            tensors[b] = u if rightward else u * s
-            tensors[b + 1] = s[:, None, None] * v if rightward else v
+            u, v = _split(theta.reshape(l * d, e * r), operator, mixing, rightward, truncation)
+            tensors[b], tensors[b + 1] = u.reshape(l, d, -1), v.reshape(-1, e, r)
             # 3. absorb the finished site into its environment
             if rightward and b < last:
-                left.append(environment.from_left(left[b], u, mpo[b]))
+                left.append(environment.from_left(left[b], tensors[b], mpo[b]))
             elif not rightward and b > 0:
-                right[b] = environment.from_right(right[b + 1], v, mpo[b + 1])
+                right[b] = environment.from_right(right[b + 1], tensors[b + 1], mpo[b + 1])
     return energy
+
+
+def _split(theta: np.ndarray, operator: pair_operator, mixing: float, rightward: bool, truncation: Truncation
+           ) -> tuple[np.ndarray, np.ndarray]:
+    """theta (l d, e r) as isometry times rest; the isometry is the left factor when moving right."""
+    widened = theta if rightward else theta.T
+    if mixing > 0:
+        image = operator.half(theta, rightward)
+        widened = np.concatenate([widened, mixing * image / max(np.linalg.norm(image), 1e-300)], axis=1)
+    u, s, _ = trains.svd(widened)
+    keep, *_ = truncation.kept(s * s)
+    u = u[:, :keep]
+    if rightward:
+        rest = u.conj().T @ theta
+        return u, rest / np.linalg.norm(rest)
+    rest = theta @ u.conj()
+    return rest / np.linalg.norm(rest), u.T

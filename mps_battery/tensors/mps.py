@@ -65,7 +65,7 @@ class MPS:
         tensors, schmidt = [], []
         rest = vector.reshape(1, -1)
         for site in sites[:-1]:
-            u, s, v = np.linalg.svd(rest.reshape(len(rest) * site.d, -1), full_matrices=False)
+            u, s, v = trains.svd(rest.reshape(len(rest) * site.d, -1))
             keep = max(1, int(np.sum(s > tolerance * s[0])))
             tensors.append(u[:, :keep].reshape(-1, site.d, keep))
             schmidt.append(s[:keep] / np.linalg.norm(s[:keep]))
@@ -118,7 +118,7 @@ class MPS:
         tensors, out = list(self.canonical(0).tensors), []
         for n in range(len(tensors) - 1):
             l, d, r = tensors[n].shape
-            _, s, v = np.linalg.svd(tensors[n].reshape(l * d, r), full_matrices=False)
+            _, s, v = trains.svd(tensors[n].reshape(l * d, r))
             out.append(s / np.linalg.norm(s))
             tensors[n + 1] = np.tensordot(s[:, None] * v, tensors[n + 1], 1)
         return out

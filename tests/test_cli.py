@@ -1,0 +1,208 @@
+"""The command line: what it writes, what it says, and where it stays quiet."""
+
+import inspect
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+import mps_battery as mb
+from mps_battery import cli
+from mps_battery.models import catalogue
+
+PROGRAM = Path(sys.executable).with_name("mps-battery")
+SMALL = "charge xxz --cells 3 --stop 0.2 --points 3"
+LARGER = "charge xxz --cells 11 --stop 0.2 --points 3"      # beyond the dense twin
+PNG = b"\x89PNG"
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch, capsys):
+    """The program run in place, in an empty folder: words -> (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(words):
+        monkeypatch.setattr(sys, "argv", ["mps-battery", *words.split()])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        said = capsys.readouterr()
+        return end.value.code, said.out, said.err
+
+    return run
+
+
+def test_charge_shows_the_card_and_writes_data_and_figure(program):
+    code, out, err = program(SMALL + " --output run.nc --figure run.png")
+    assert (code, err) == (0, "")
+    saved = mb.load("run.nc")
+    assert out == f"{saved}\nwrote run.nc\nwrote run.png\n"
+    assert saved.card["model"] == "xxz"
+    assert list(saved.data) == list(mb.STANDARD)
+    assert saved.data["time"].values.tolist() == pytest.approx([0.0, 0.1, 0.2])
+    assert Path("run.png").read_bytes().startswith(PNG)
+    assert sorted(p.name for p in Path().iterdir()) == ["run.nc", "run.png"]
+
+
+def test_charge_without_files_writes_none(program):
+    code, out, _ = program(SMALL)
+    assert code == 0
+    assert out.startswith("xxz: 3 cells on 3 sites")
+    assert not list(Path().iterdir())
+
+
+def test_parameters_reach_the_model(program):
+    fields = [0.5, -1.0, 2.0]
+    assert program("charge mbl --cells=3 --fields [0.5,-1.0,2.0] --points 2 --output a.nc")[0] == 0
+    assert mb.load("a.nc").card["parameters"]["fields"] == fields
+    assert program("charge xyz --cells 3 --keep-battery false --drive -0.5 --points 2 --output b.nc")[0] == 0
+    given = mb.load("b.nc").card["parameters"]
+    assert (given["keep_battery"], given["drive"]) == (False, -0.5)
+    assert program("charge power_law --cells 3 --exponent inf --points 2 --output c.nc")[0] == 0
+    assert mb.load("c.nc").card["parameters"]["exponent"] == float("inf")
+
+
+def test_settings_reach_the_engine(program):
+    words = SMALL + " --method tdvp --dt 0.05 --order 2 --bond 7 --weight 1e-9 --no-bars --output run.nc"
+    code, out, _ = program(words)
+    assert code == 0
+    assert "TDVP of second order with dt <= 0.05, as asked" in out
+    saved = mb.load("run.nc")
+    assert not saved.bars
+    assert (saved.card["bond_cap"], saved.card["weight"]) == (7, 1e-9)
+
+
+@pytest.mark.parametrize("taken", ["run.nc", "run.png"])
+def test_existing_files_are_kept_and_nothing_is_computed(program, taken, monkeypatch):
+    monkeypatch.setattr(cli, "charge_battery", lambda *_, **__: pytest.fail("this should not be computed"))
+    Path(taken).write_bytes(b"precious")
+    code, out, err = program(SMALL + " --output run.nc --figure run.png")
+    assert (code, out) == (2, "")
+    assert err == (f"mps-battery: File '{taken}' must not exist yet, but does: choose another name or pass "
+                   "--overwrite.\n")
+    assert [(p.name, p.read_bytes()) for p in Path().iterdir()] == [(taken, b"precious")]
+
+
+def test_overwrite_replaces(program):
+    for name in ("run.nc", "run.png"):
+        Path(name).write_bytes(b"old")
+    assert program(SMALL + " --output run.nc --figure run.png --overwrite")[0] == 0
+    assert mb.load("run.nc").card["cells"] == 3
+    assert Path("run.png").read_bytes().startswith(PNG)
+
+
+def test_spec_runs_as_the_command_does(program):
+    Path("run.toml").write_text("""
+bars = true
+[model]
+name = "xxz"
+cells = 11
+field = 1.1
+[times]
+stop = 0.2
+points = 3
+[truncation]
+bond = 12
+weight = 1e-10
+[method]
+name = "tebd"
+dt = 0.05
+order = 2
+[output]
+data = "spec.nc"
+figure = "spec.png"
+""")
+    assert program("run run.toml")[0] == 0
+    assert program("charge xxz --cells 11 --field 1.1 --stop 0.2 --points 3 --bond 12 --weight 1e-10"
+                   " --method tebd --dt 0.05 --order 2 --output line.nc --figure line.png")[0] == 0
+    one, other = mb.load("spec.nc"), mb.load("line.nc")
+    xr.testing.assert_identical(one.data, other.data)
+    xr.testing.assert_identical(one.bars, other.bars)
+    assert (one.outcome, one.budget) == (other.outcome, other.budget)
+    assert one.bars
+    assert Path("spec.png").exists()
+    code, _, err = program("run run.toml")
+    assert code == 2
+    assert "'spec.nc' must not exist yet" in err
+    assert program("run run.toml --overwrite")[0] == 0
+
+
+def test_plot_draws_a_saved_run(program):
+    program(SMALL + " --output run.nc")
+    assert program("plot run.nc run.png") == (0, "wrote run.png\n", "")
+    assert Path("run.png").read_bytes().startswith(PNG)
+    Path("run.png").write_bytes(b"precious")
+    code, _, err = program("plot run.nc run.png")
+    assert code == 2
+    assert "must name a new file" in err
+    assert Path("run.png").read_bytes() == b"precious"
+    assert program("plot run.nc run.png --overwrite")[0] == 0
+    assert Path("run.png").read_bytes().startswith(PNG)
+    assert program("plot run.nc run.pdf")[0] == 0
+    assert Path("run.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_models_lists_every_model_with_formula_and_reference(program):
+    code, out, err = program("models")
+    assert (code, err) == (0, "")
+    blocks, name = {}, ""
+    for row in out.splitlines():
+        name = name if row.startswith(" ") else row
+        blocks[name] = blocks.get(name, "") + row + "\n"
+    assert set(blocks) == set(catalogue())
+    for name, model in catalogue().items():
+        doc = " ".join(inspect.getdoc(model).split())
+        energy = doc.partition("Energy: ")[2].partition(" Charging:")[0]
+        assert f"energy: {energy}" in blocks[name]
+        assert "charging: " in blocks[name]
+        assert f"reference: {model().reference}" in blocks[name]
+        assert all(f"{p} = " in blocks[name] for p in inspect.signature(model).parameters)
+
+
+@pytest.mark.parametrize("words", ["", "--help"])
+def test_help_names_the_commands(program, words):
+    code, out, err = program(words)
+    assert (code, err) == (0, "")
+    assert all(command in out for command in ("charge", "run", "plot", "models"))
+
+
+def test_help_of_charge_names_its_options(program):
+    code, out, _ = program("charge --help")
+    assert code == 0
+    options = {p for p in inspect.signature(cli.charge).parameters} - {"context", "model"}
+    assert len(options) == 11
+    assert all(f"--{option}" in out for option in options)
+
+
+def test_an_interrupt_ends_in_one_sentence(program, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "charge_battery", interrupted)
+    code, out, err = program(SMALL + " --output run.nc")
+    assert (code, out, err.strip()) == (130, "", "mps-battery: stopped by the user.")
+    assert not list(Path().iterdir())
+
+
+def test_a_log_holds_the_card_and_nothing_else(tmp_path):
+    words = [PROGRAM, *LARGER.split()]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert not {"\r", "\x1b"} & set(done.stdout)
+    assert done.stdout.startswith("xxz: 11 cells on 11 sites")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_terminal_sees_a_progress_bar(tmp_path):
+    ours, theirs = pty.openpty()
+    words = [PROGRAM, *LARGER.split()]
+    done = subprocess.run(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs, check=True,
+                          env=os.environ | {"TERM": "xterm"})
+    os.close(theirs)
+    seen = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert "charging xxz" in seen
+    assert b"charging xxz" not in done.stdout
