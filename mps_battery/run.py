@@ -15,10 +15,11 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from mps_battery.battery import Battery, as_schedule
-from mps_battery.budget import Budget, bars_from, relative_bars, shared_times
+from mps_battery.budget import SAFETY, SAFETY_PROJECTED, Budget, bars_from, relative_bars, shared_times
 from mps_battery.checks import InputError, must
 from mps_battery.evolve.choose import Method, choose, coarser
 from mps_battery.evolve.exact import Exact
+from mps_battery.evolve.tdvp import TDVP
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Observables, Snapshot
 from mps_battery.record import Table, standard_record
@@ -117,7 +118,7 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
             coarse.run(bar, 0.4)
     data = main.dataset()
     if coarse is not None:
-        error_bars = bars_from(data, coarse.dataset(), stride)
+        error_bars = bars_from(data, coarse.dataset(), stride, SAFETY_PROJECTED if isinstance(method, TDVP) else SAFETY)
     else:
         error_bars = bars_from(data, data, 1) if isinstance(method, Exact) and bars else xr.Dataset()
     budget = _budget(main, data, error_bars, trust)

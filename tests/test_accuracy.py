@@ -17,15 +17,19 @@ def within_bar(run, name, expected, slack=1e-11):
     return float(error.max()), float(bar.max())
 
 
-@pytest.mark.parametrize("exponent", [0.5, 1.5, float("inf")])
-def test_isotropic_couplings_are_invisible(exponent):
+@pytest.mark.parametrize(("cells", "exponent"), [(12, 0.5), (14, 1.5), (100, float("inf"))])
+def test_isotropic_couplings_are_invisible(cells, exponent):
     """REFERENCES 1.2: from a polarised start isotropic couplings are a constant; bond one, energy to 1e-10."""
-    n, field, drive = 40, 0.8, 1.1
-    times = np.linspace(0, 2, 9)
-    battery = spin_chain.power_law(cells=n, field=field, coupling=0.6, exponent=exponent, anisotropy=1.0, drive=drive)
-    run = mb.charge(battery, times)
-    expected = n * solved.isotropic_charging(field, drive, times)
-    assert np.abs(run.data["energy"].values - expected).max() < 1e-10 * n
+    field, drive = 0.8, 1.1
+    times = np.linspace(0, 2, 9) if cells > 16 else np.linspace(0, 1, 3)
+    battery = spin_chain.power_law(cells=cells, field=field, coupling=0.6, exponent=exponent, anisotropy=1.0,
+                                   drive=drive)
+    record = {"energy": mb.Energy(), "entropy": mb.Entropy()}
+    method = mb.TEBD(dt=0.02) if cells > 16 else mb.TDVP()
+    run = mb.charge(battery, times, record=record, method=method,
+                    truncation=mb.Truncation(weight=1e-20 if cells <= 16 else 1e-12))
+    expected = cells * solved.isotropic_charging(field, drive, times)
+    assert np.abs(run.data["energy"].values - expected).max() < 1e-10 * cells
     assert run.budget.max_bond == 1
     within_bar(run, "energy", expected)
 
@@ -47,7 +51,7 @@ def _pair(sites, n):
 def test_open_ising_quench_against_free_fermions_small():
     """The long test below in short: N = 40, t <= 2."""
     times = np.linspace(0, 2, 5)
-    run, reference = free_fermions(40, times, 1e-12)
+    run, reference = free_fermions(40, times, 3e-15)
     check_free_fermions(run, reference, times, 40)
 
 
@@ -55,7 +59,7 @@ def test_open_ising_quench_against_free_fermions_small():
 def test_open_ising_quench_against_free_fermions():
     """N = 100, t <= 5: energy to 1e-7 relative, <Z> and <XX> to 1e-6, half-chain entropy to 1e-5."""
     times = np.linspace(0, 5, 6)
-    run, reference = free_fermions(100, times, 1e-13)
+    run, reference = free_fermions(100, times, 3e-15)
     check_free_fermions(run, reference, times, 100)
 
 
@@ -88,8 +92,8 @@ def test_bulk_energy_against_the_thermodynamic_integral():
     middle += -0.5, ("X", n - 1), ("X", n)
     middle += -0.5, ("X", n), ("X", n + 1)
     middle += -2.0, ("Z", n)
-    run = mb.charge(battery, times, record={"site": mb.Expect(middle)}, truncation=mb.Truncation(weight=1e-10), bars=False)
-    stored = run.data["site"].values - run.data["site"].values[0]
+    run = mb.charge(battery, times, record={"middle": mb.Expect(middle)}, truncation=mb.Truncation(weight=1e-10), bars=False)
+    stored = run.data["middle"].values - run.data["middle"].values[0]
     expected = solved.bulk_quench((1.0, 2.0), (1.0, 0.5), times)
     assert np.abs(stored - expected).max() < 1e-4
 
@@ -104,9 +108,9 @@ def test_plateau_of_the_double_quench():
     middle += -0.5, ("X", n - 1), ("X", n)
     middle += -0.5, ("X", n), ("X", n + 1)
     middle += -2.0, ("Z", n)
-    run = mb.charge(battery, times, record={"site": mb.Expect(middle)}, truncation=mb.Truncation(bond=200, weight=1e-8),
+    run = mb.charge(battery, times, record={"middle": mb.Expect(middle)}, truncation=mb.Truncation(bond=200, weight=1e-8),
                     bars=False)
-    stored = run.data["site"].values - run.data["site"].values[0]
+    stored = run.data["middle"].values - run.data["middle"].values[0]
     late = stored[times >= 3 - 1e-9].mean()
     plateau = float(solved.bulk_plateau((1.0, 2.0), (1.0, 0.5)))
     print(f"plateau {late:.6f} against {plateau:.6f}")

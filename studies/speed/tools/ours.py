@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import mps_battery as mb
 import numpy as np
+
+import mps_battery as mb
 
 METHODS = {"TEBD": mb.TEBD, "TDVP": mb.TDVP, "Tenpy": mb.Tenpy}
 
