@@ -30,11 +30,12 @@ def plot(run: Run, path: str | Path | None = None, overwrite: bool = False) -> A
 
     data, times = run.data, run.data["time"].values
     maps = [(name, title) for name, title in
-            (("local_ergotropy", "local ergotropy"), ("local_capacity", "local capacity"), ("entropy", "entropy (nats)"))
+            (("local_ergotropy", "local ergotropy"), ("local_capacity", "local capacity"),
+             ("entropy", "entropy (nats)"))
             if name in data and data[name].ndim == 2 and data[name].shape[1] > 1]
     curves = [n for n in data if data[n].ndim == 1]
     if not maps and not curves:
-        raise InputError("Argument `run` must hold a recorded number, local ergotropy, capacity or entropy to be drawn, "
+        raise InputError("Argument `run` must hold a number, local ergotropy, capacity or entropy to be drawn, "
                          f"but holds {', '.join(map(str, data)) or 'nothing'}.")
     panels = bool(curves) + len(maps)
     figure = Figure(figsize=(4.3 * panels, 3.7), layout="constrained")
@@ -82,10 +83,10 @@ def card_text(run: Run) -> str:
     """The card that `print(run)` shows."""
     card, budget, data = run.card, run.budget, run.data
     parameters = ", ".join(f"{k} = {_short(v)}" for k, v in card["parameters"].items())
-    lines = [f"{card['model']}: {card['cells']} cells on {card['sites']} sites" + (f" ({parameters})" if parameters else "")]
-    lines.append(run.outcome)
-    facts = [("method", card["method"]), ("cost", f"{card['wall_seconds']:.2f} s, peak {card['peak_megabytes']:.0f} MB, "
-              f"{card['times']} times"),
+    title = f"{card['model']}: {card['cells']} cells on {card['sites']} sites"
+    lines = [title + (f" ({parameters})" if parameters else ""), run.outcome]
+    facts = [("method", card["method"]),
+             ("cost", f"{card['wall_seconds']:.2f} s, peak {card['peak_megabytes']:.0f} MB, {card['times']} times"),
              ("bond", f"largest {budget.max_bond} of {card['bond_cap']}, weight {card['weight']:.0e} a truncation")]
     for name in data:
         last = data[name].isel(time=-1)

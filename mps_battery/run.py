@@ -229,8 +229,8 @@ def _outcome(method: Method, why: str, truncation: Truncation, budget: Budget, g
     if budget.cap_bound:
         return (how + f"; trust it to t = {budget.t_trust:g} only: the bond cap of {truncation.bond} bound, so allow a "
                 "larger bond in Truncation.")
-    return (how + f"; trust it to t = {budget.t_trust:g} only: bars exceed {budget.trust:g} of their quantity beyond, so "
-            "allow less weight in Truncation or a smaller dt.")
+    return (how + f"; trust it to t = {budget.t_trust:g} only: bars exceed {budget.trust:g} of their quantity beyond, "
+            "so allow less weight in Truncation or a smaller dt.")
 
 
 def describe(method: Method) -> str:

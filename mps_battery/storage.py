@@ -1,4 +1,8 @@
-"""Runs on disk: NetCDF files (HDF5), no pickle, written aside and renamed."""
+"""Runs on disk: NetCDF files (HDF5), no pickle, written aside and renamed.
+
+Behind the end that HDF5 knows stands a checksum of all bytes before it, which other readers do not see. It is compared
+before anything is parsed, since HDF5 may hang in a damaged file.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +26,15 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of the file layout; files of a newer one are refused."""
+SEAL = b"mps_battery sha256 "
+"""What the checksum at the end of a file is announced by."""
 
 
 @contextmanager
 def atomic(path: Path, overwrite: bool) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place, flushed to disk, when the block ends well."""
     path = Path(path)
-    taken = InputError(f"Argument `path` must name a new file, but {str(path)!r} exists: pass overwrite=True to replace "
+    taken = InputError(f"Argument `path` must name a new file, but {str(path)!r} exists: overwrite=True replaces "
                        "it.")
     if path.is_dir():
         raise InputError(f"Argument `path` must name a file, but {str(path)!r} is a folder.")
@@ -73,13 +79,41 @@ def save(run: Run, path: str | Path, overwrite: bool = False) -> Path:
     """Write a run; see `Run.save`."""
     path = Path(path)
     data, bars = _real_parts(run.data), _real_parts(run.bars)
-    header = {"outcome": run.outcome, "budget": json.dumps(run.budget.as_dict()),
+    header = {"mps_battery_schema": SCHEMA, "outcome": run.outcome, "budget": json.dumps(run.budget.as_dict()),
               "card": json.dumps(dict(run.card), default=_plain)}
-    header["checksum"] = _checksum(header, data, bars)
     with atomic(path, overwrite) as aside:
-        data.assign_attrs(mps_battery_schema=SCHEMA, **header).to_netcdf(aside, engine="h5netcdf", mode="w")
+        data.assign_attrs(header).to_netcdf(aside, engine="h5netcdf", mode="w")
         bars.to_netcdf(aside, engine="h5netcdf", mode="a", group="bars")
+        seal(aside)
     return path
+
+
+def seal(path: Path) -> None:
+    """Put the checksum behind the last byte of a file."""
+    digest = _digest(path, path.stat().st_size)
+    with open(path, "ab") as file:
+        file.write(SEAL + digest)
+
+
+def _check_seal(path: Path) -> None:
+    end = path.stat().st_size - len(SEAL) - hashlib.sha256().digest_size
+    with open(path, "rb") as file:
+        file.seek(max(end, 0))
+        announced, digest = file.read(len(SEAL)), file.read()
+    if announced != SEAL:
+        raise InputError(f"File {str(path)!r} must end in the checksum of a saved run, but does not: it is cut short, "
+                         "damaged, or of another program.")
+    if digest != _digest(path, end):
+        raise InputError(f"File {str(path)!r} must match the checksum at its end, but does not: it is damaged.")
+
+
+def _digest(path: Path, length: int) -> bytes:
+    """SHA-256 of the first `length` bytes of a file."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for start in range(0, length, 2**20):
+            digest.update(file.read(min(2**20, length - start)))
+    return digest.digest()
 
 
 def load(path: str | Path) -> Run:
@@ -88,53 +122,23 @@ def load(path: str | Path) -> Run:
     Raises:
         InputError: If the file is missing, damaged, not a run, or of a newer schema.
     """
+    from mps_battery.run import Run
+
     path = Path(path)
     if not path.is_file():
         raise InputError(f"Argument `path` must name an existing file, but {str(path)!r} is none.")
-    try:
-        return _read(path)
-    except InputError:
-        raise
-    except Exception as error:      # whatever HDF5 and its readers make of a damaged file
-        why = " ".join(str(error).split()).rstrip(".")
-        raise InputError(f"File {str(path)!r} must be a NetCDF file of a run, but cannot be read (it may be cut short "
-                         f"or damaged): {why or type(error).__name__}.") from None
-
-
-def _read(path: Path) -> Run:
-    from mps_battery.run import Run
-
+    _check_seal(path)
     with xr.open_dataset(path, engine="h5netcdf") as opened:
         data = opened.load()
-    schema = data.attrs.get("mps_battery_schema")
-    if schema is None:
-        raise InputError(f"File {str(path)!r} must be a run saved by mps_battery, but carries no schema version.")
-    if int(schema) > SCHEMA:
-        raise InputError(f"File {str(path)!r} must have schema {SCHEMA} or older, but has {int(schema)}: update "
-                         "mps_battery.")
+    header = dict(data.attrs)
+    data.attrs.clear()
+    if int(header["mps_battery_schema"]) > SCHEMA:
+        raise InputError(f"File {str(path)!r} must have schema {SCHEMA} or older, but has "
+                         f"{int(header['mps_battery_schema'])}: update mps_battery.")
     with xr.open_dataset(path, engine="h5netcdf", group="bars") as opened:
         bars = opened.load()
-    header = {key: str(data.attrs[key]) for key in ("outcome", "budget", "card")}
-    if _checksum(header, data, bars) != data.attrs["checksum"]:
-        raise InputError(f"File {str(path)!r} must hold what was saved, but does not match its checksum: it is "
-                         "damaged.")
-    data.attrs.clear()
-    return Run(_complex_parts(data), _complex_parts(bars), header["outcome"], Budget(**json.loads(header["budget"])),
-               json.loads(header["card"]))
-
-
-def _checksum(header: Mapping[str, str], *datasets: xr.Dataset) -> str:
-    """SHA-256 over the header and over names, dimensions, attributes and bytes of every variable."""
-    digest = hashlib.sha256(json.dumps([header[key] for key in ("outcome", "budget", "card")]).encode())
-    for data in datasets:
-        for name in sorted(map(str, data.variables)):
-            v = data[name]
-            values = np.ascontiguousarray(v.values)
-            attributes = {k: np.asarray(a).tolist() for k, a in v.attrs.items()}
-            facts = [name, v.dims, str(values.dtype), values.shape, attributes]
-            digest.update(json.dumps(facts, sort_keys=True).encode())
-            digest.update(values.tobytes())
-    return digest.hexdigest()
+    return Run(_complex_parts(data), _complex_parts(bars), str(header["outcome"]),
+               Budget(**json.loads(header["budget"])), json.loads(header["card"]))
 
 
 def _real_parts(data: xr.Dataset) -> xr.Dataset:

@@ -92,7 +92,8 @@ def test_bulk_energy_against_the_thermodynamic_integral():
     middle += -0.5, ("X", n - 1), ("X", n)
     middle += -0.5, ("X", n), ("X", n + 1)
     middle += -2.0, ("Z", n)
-    run = mb.charge(battery, times, record={"middle": mb.Expect(middle)}, truncation=mb.Truncation(weight=1e-10), bars=False)
+    run = mb.charge(battery, times, record={"middle": mb.Expect(middle)}, truncation=mb.Truncation(weight=1e-10),
+                    bars=False)
     stored = run.data["middle"].values - run.data["middle"].values[0]
     expected = solved.bulk_quench((1.0, 2.0), (1.0, 0.5), times)
     assert np.abs(stored - expected).max() < 1e-4
@@ -108,8 +109,8 @@ def test_plateau_of_the_double_quench():
     middle += -0.5, ("X", n - 1), ("X", n)
     middle += -0.5, ("X", n), ("X", n + 1)
     middle += -2.0, ("Z", n)
-    run = mb.charge(battery, times, record={"middle": mb.Expect(middle)}, truncation=mb.Truncation(bond=200, weight=1e-8),
-                    bars=False)
+    run = mb.charge(battery, times, record={"middle": mb.Expect(middle)},
+                    truncation=mb.Truncation(bond=200, weight=1e-8), bars=False)
     stored = run.data["middle"].values - run.data["middle"].values[0]
     late = stored[times >= 3 - 1e-9].mean()
     plateau = float(solved.bulk_plateau((1.0, 2.0), (1.0, 0.5)))
@@ -158,7 +159,8 @@ def test_mbl_table_means():
         sums += [(run.data["z"].values * (-1.0) ** np.arange(10)).mean(axis=1), run.data["entropy"].values[:, 4],
                  run.data["work"].values[:, 5]]
     means = sums / len(fields)
-    expected = [reference.imbalance.mean(axis=0), reference.entropy.mean(axis=0), reference.local_ergotropy.mean(axis=0)]
+    expected = [reference.imbalance.mean(axis=0), reference.entropy.mean(axis=0),
+                reference.local_ergotropy.mean(axis=0)]
     assert np.abs(means - expected).max() < 1e-3
     printed = [[0.795, 0.696, 0.753], [0.197, 0.191, 0.206], [1.50, 1.68, 1.68]]
     assert np.abs(means[:2, 1:] - printed[:2]).max() < 1e-3

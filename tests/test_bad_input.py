@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mps_battery as mb
-from mps_battery import cli
+from mps_battery import cli, storage
 from mps_battery.models import spin_chain
 from mps_battery.spec import build_battery, read_spec
 
@@ -157,12 +157,10 @@ charge().plot("old.png") => Argument `path` must name a new file, but 'old.png' 
 charge().save("no/run.nc")
     => Argument `path` must lie in a folder that exists and can be written to, but 'no' is none.
 charge().save(".", overwrite=True) => Argument `path` must name a file, but '.' is a folder.
-mb.load("old.nc") => File 'old.nc' must be a NetCDF file of a run, but cannot be read ….
-cut_file(0.6) => File 'whole.nc' must be a NetCDF file of a run, but cannot be read ….
-changed_file(newer) => File 'changed.nc' must have schema 1 or older, but has 99: update mps_battery.
-changed_file(no_schema)
-    => File 'changed.nc' must be a run saved by mps_battery, but carries no schema version.
-changed_file(other_energy) => File 'changed.nc' must hold what was saved, but does not match its checksum: ….
+mb.load("old.nc") => File 'old.nc' must end in the checksum of a saved run, but does not: it is cut short, ….
+cut_file(0.6) => File 'whole.nc' must end in the checksum of a saved run, but does not: it is cut short, ….
+newer_file() => File 'newer.nc' must have schema 1 or older, but has 99: update mps_battery.
+damaged_file() => File 'whole.nc' must match the checksum at its end, but does not: it is damaged.
 read_spec("no.toml") => Argument `spec` must name an existing file, but 'no.toml' is none.
 """
 # a spec file, its lines set off by bars; [model] and [times] are completed where they are left out
@@ -232,7 +230,7 @@ mps-battery charge xxz --cells 3 --figure a.gif
     => Key `output.figure` must end in .png, .pdf, .svg, but is 'a.gif'.
 mps-battery run no.toml => Argument `spec` must name an existing file, but 'no.toml' is none.
 mps-battery plot no.nc a.png => Argument `path` must name an existing file, but 'no.nc' is none.
-mps-battery plot old.nc a.png => File 'old.nc' must be a NetCDF file of a run, but cannot be read ….
+mps-battery plot old.nc a.png => File 'old.nc' must end in the checksum of a saved run, but does not: it is cut short, ….
 mps-battery plot old.nc a => Argument `figure` must end in .png, .pdf, .svg, but is 'a'.
 mps-battery models --all => No such option: --all (see `mps-battery models --help`).
 """
@@ -308,15 +306,22 @@ def cut_file(keep):
     return _read("whole.nc", lambda path: path.write_bytes(whole[:int(keep * len(whole))]))
 
 
-def changed_file(change):
-    """A saved run with one thing changed inside."""
-    charge().save("changed.nc")
+def damaged_file():
+    """A saved run with one byte changed."""
+    whole = charge().save("whole.nc").read_bytes()
+    return _read("whole.nc", lambda path: path.write_bytes(whole[:999] + bytes([whole[999] ^ 1]) + whole[1000:]))
+
+
+def newer_file():
+    """A saved run with a later schema."""
+    charge().save("newer.nc")
 
     def rewrite(path):
         with h5py.File(path, "r+") as file:
-            change(file)
+            file.attrs["mps_battery_schema"] = 99
+        storage.seal(path)
 
-    return _read("changed.nc", rewrite)
+    return _read("newer.nc", rewrite)
 
 
 def _read(name, spoil):
@@ -325,18 +330,6 @@ def _read(name, spoil):
         return mb.load(name)
     finally:
         Path(name).unlink()
-
-
-def newer(file):
-    file.attrs["mps_battery_schema"] = 99
-
-
-def no_schema(file):
-    del file.attrs["mps_battery_schema"]
-
-
-def other_energy(file):
-    file["energy"][1] += 1e-3
 
 
 # -- who answers --------------------------------------------------------------------------------------------

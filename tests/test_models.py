@@ -268,10 +268,11 @@ def test_numbers_must_be_numbers(name):
 @pytest.mark.parametrize(("model", "given", "sentence"), [
     ("mbl", {"disorder": -1.0}, r"`disorder` must be at least 0, but is -1\.0\."),
     ("mbl", {"seed": -1}, r"`seed` must be an integer of at least 0, but is -1\."),
+    ("mbl", {"seed": True}, r"`seed` must be an integer of at least 0, but is True\."),
     ("mbl", {"realisation": 0.5}, r"`realisation` must be an integer of at least 0, but is 0\.5\."),
     ("mbl", {"cells": 3, "fields": [1, 2]}, r"`fields` must hold 3 finite numbers, but is \[1, 2\]\."),
     ("mbl", {"cells": 2, "fields": [1, np.inf]}, r"`fields` must hold 2 finite numbers, but is \[1, inf\]\."),
-    ("mbl", {"cells": 2, "fields": "ab"}, r"`fields` must hold 2 finite numbers, but is 'ab'\."),
+    ("mbl", {"cells": 2, "fields": ["1", "2"]}, r"`fields` must hold 2 finite numbers, but is \['1', '2'\]\."),
     ("ising_disordered", {"cells": 3, "bonds": [1]}, r"`bonds` must hold 2 finite numbers, but is \[1\]\."),
     ("ising_disordered", {"disorder": -0.1}, r"`disorder` must be at least 0, but is -0\.1\."),
     ("ising_disordered", {"splitting": 0.0}, r"`splitting` must be positive, but is 0\.0\."),

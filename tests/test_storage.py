@@ -3,7 +3,6 @@
 import json
 import os
 import re
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -26,7 +25,8 @@ def made(seed=0):
     times = np.array([0.0, 0.1, 1 / 3, 0.7])
     matrices = rng.normal(size=(4, 2, 2)) + 1j * rng.normal(size=(4, 2, 2))
     values = {
-        "energy": ("time", rng.normal(size=4)), "local_ergotropy": (("time", "cell"), rng.normal(size=(4, 2))),
+        "energy": ("time", rng.normal(size=4)),
+        "local_ergotropy": (("time", "cell"), rng.normal(size=(4, 2))),
         "rho": (("time", "rho_ket", "rho_bra"), matrices), "holes": ("time", [np.nan, np.inf, -0.0, 1e-320]),
         "count": ("time", [1, 2, 3, 2**62]),
     }
@@ -219,66 +219,49 @@ def whole(tmp_path_factory):
 def test_a_file_cut_short_is_refused(tmp_path, whole, share):
     path = tmp_path / "cut.nc"
     path.write_bytes(whole[:int(share * len(whole))])
-    assert "cut short or damaged" in load_or_sentence(path)
+    assert "it is cut short, damaged, or of another program" in load_or_sentence(path)
 
 
-def test_a_flipped_byte_is_refused_or_does_no_harm(tmp_path, whole):
+def test_a_flipped_bit_is_refused_wherever_it_is(tmp_path, whole):
     rng = np.random.default_rng(np.random.SeedSequence([5, 3]))
-    path, refused = tmp_path / "flipped.nc", 0
-    for place in rng.integers(len(whole), size=60):
+    path, sealed_from = tmp_path / "flipped.nc", len(whole) - len(storage.SEAL) - 32
+    in_seal = range(sealed_from, len(whole), 7)
+    # HDF5 was seen to hang in a file damaged at the first place
+    for place in [2697, *in_seal, *rng.integers(sealed_from, size=200)]:
         damaged = bytearray(whole)
         damaged[place] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
+        assert "damaged" in load_or_sentence(path)
+
+
+def test_a_longer_file_is_refused(tmp_path, whole):
+    path = tmp_path / "longer.nc"
+    for more in (b"\0", whole, b"\0" * len(whole)):
+        path.write_bytes(whole + more)
         found = load_or_sentence(path)
-        if isinstance(found, str):
-            refused += 1
-        else:
-            assert_same(found, made())
-    assert refused > 0
+        assert "damaged" in found
 
 
-@pytest.mark.parametrize("name", ["energy", "rho", "time", "cell", "bars/energy", "bars/rho", "holes", "count"])
-def test_a_flipped_bit_in_any_array_is_refused(tmp_path, whole, name):
-    path = tmp_path / "flipped.nc"
-    path.write_bytes(whole)
-    with h5py.File(path, "r+") as file:
-        raw = file[name][...].copy()
-        raw.view(np.uint8).reshape(-1)[-8] ^= 1
-        file[name][...] = raw
-    assert "does not match its checksum" in load_or_sentence(path)
-
-
-def _change(file, what):
-    if what == "outcome":
-        file.attrs["outcome"] = "Reached t = 9.7; trusted throughout."
-    elif what == "budget":
-        file.attrs["budget"] = file.attrs["budget"].replace("1e-13", "1e-15")
-    elif what == "card":
-        file.attrs["card"] = file.attrs["card"].replace("1.3", "1.4")
-    elif what == "kind":
-        file["bars/local_ergotropy"].attrs["kind"] = "rigorous"
-    elif what == "initial energy":
-        file["energy"].attrs["energy_initial"] = 0.0
-    elif what == "variable":
-        del file["holes"]
-
-
-@pytest.mark.parametrize("what", ["outcome", "budget", "card", "kind", "initial energy", "variable"])
-def test_any_change_of_content_is_refused(tmp_path, whole, what):
+@pytest.mark.parametrize("change", [
+    lambda file: file.attrs.__setitem__("outcome", "Reached t = 9.7; trusted throughout."),
+    lambda file: file["energy"].__setitem__(1, 0.5),
+    lambda file: file["bars/local_ergotropy"].attrs.__setitem__("kind", "rigorous"),
+    lambda file: file.__delitem__("holes"),
+], ids=["outcome", "energy", "kind", "variable"])
+def test_a_file_changed_by_another_program_is_refused(tmp_path, whole, change):
     path = tmp_path / "changed.nc"
     path.write_bytes(whole)
     with h5py.File(path, "r+") as file:
-        _change(file, what)
-    assert "does not match its checksum" in load_or_sentence(path)
+        change(file)
+    assert "damaged" in load_or_sentence(path)
 
 
-@pytest.mark.parametrize("key", ["outcome", "budget", "card", "checksum"])
-def test_a_missing_header_is_refused(tmp_path, whole, key):
-    path = tmp_path / "changed.nc"
+def test_other_readers_do_not_see_the_checksum(tmp_path, whole):
+    path = tmp_path / "run.nc"
     path.write_bytes(whole)
-    with h5py.File(path, "r+") as file:
-        del file.attrs[key]
-    assert "cannot be read" in load_or_sentence(path)
+    with xr.open_dataset(path, engine="h5netcdf") as data:
+        np.testing.assert_array_equal(data["energy"], made().data["energy"])
+    assert_same(mb.load(path), made())
 
 
 def test_a_newer_schema_is_refused(tmp_path, whole):
@@ -287,6 +270,7 @@ def test_a_newer_schema_is_refused(tmp_path, whole):
     with h5py.File(path, "r+") as file:
         file.attrs["mps_battery_schema"] = storage.SCHEMA + 1
         del file["bars"]             # what a later layout may do
+    storage.seal(path)
     assert load_or_sentence(path).endswith(
         f"must have schema {storage.SCHEMA} or older, but has {storage.SCHEMA + 1}: update mps_battery.")
 
@@ -294,6 +278,6 @@ def test_a_newer_schema_is_refused(tmp_path, whole):
 def test_a_file_of_another_program_is_refused(tmp_path):
     path = tmp_path / "other.nc"
     xr.Dataset({"energy": ("time", [1.0, 2.0])}).to_netcdf(path, engine="h5netcdf")
-    assert load_or_sentence(path).endswith("must be a run saved by mps_battery, but carries no schema version.")
+    assert "of another program" in load_or_sentence(path)
     path.write_text("no HDF5 at all")
-    assert "cannot be read" in load_or_sentence(path)
+    assert "of another program" in load_or_sentence(path)

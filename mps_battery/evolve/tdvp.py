@@ -136,7 +136,7 @@ def taylor_terms(tensors: list[Array], mpo: list[Array], dt: float, negligible: 
         terms.append(last)
         if np.linalg.norm(last[0]) < negligible:
             break
-    return terms, energy
+    return terms, float(energy)
 
 
 def taylor_step(tensors: list[Array], mpo: list[Array], dt: float, truncation: Truncation, ledger: Ledger
@@ -213,7 +213,7 @@ def _two_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncati
             # 1. evolve the pair
             theta = np.tensordot(tensors[b], tensors[b + 1], 1)                    # vL p [v]; [v] q vR
             theta, residual = krylov.exponential(
-                pair_operator(left[b], mpo[b], mpo[b + 1], right[b + 1]), theta, -0.5j * dt, tolerance)
+                PairOperator(left[b], mpo[b], mpo[b + 1], right[b + 1]), theta, -0.5j * dt, tolerance)
             ledger.krylov_residual += residual
             # 2. split and truncate
             l, d, e, r = theta.shape
@@ -227,12 +227,12 @@ def _two_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncati
             if rightward and b < last:
                 left.append(environment.from_left(left[b], u, mpo[b]))
                 tensors[b + 1], residual = krylov.exponential(
-                    site_operator(left[b + 1], mpo[b + 1], right[b + 1]), tensors[b + 1], 0.5j * dt, tolerance)
+                    SiteOperator(left[b + 1], mpo[b + 1], right[b + 1]), tensors[b + 1], 0.5j * dt, tolerance)
                 ledger.krylov_residual += residual
             elif not rightward and b > 0:
                 right[b] = environment.from_right(right[b + 1], v, mpo[b + 1])
                 tensors[b], residual = krylov.exponential(
-                    site_operator(left[b], mpo[b], right[b]), tensors[b], 0.5j * dt, tolerance)
+                    SiteOperator(left[b], mpo[b], right[b]), tensors[b], 0.5j * dt, tolerance)
                 ledger.krylov_residual += residual
         ledger.end_of_sweep()
 
@@ -248,7 +248,7 @@ def _one_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncati
         for n in range(last + 1) if rightward else range(last, -1, -1):
             # 1. evolve the site
             a, residual = krylov.exponential(
-                site_operator(left[n], mpo[n], right[n]), tensors[n], -0.5j * dt, tolerance)
+                SiteOperator(left[n], mpo[n], right[n]), tensors[n], -0.5j * dt, tolerance)
             ledger.krylov_residual += residual
             tensors[n] = a
             l, d, r = a.shape
@@ -257,19 +257,19 @@ def _one_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncati
                 q, c = np.linalg.qr(a.reshape(l * d, r))
                 tensors[n] = q.reshape(l, d, -1)
                 left.append(environment.from_left(left[n], tensors[n], mpo[n]))
-                c, residual = krylov.exponential(bond_operator(left[n + 1], right[n]), c, 0.5j * dt, tolerance)
+                c, residual = krylov.exponential(BondOperator(left[n + 1], right[n]), c, 0.5j * dt, tolerance)
                 tensors[n + 1] = np.tensordot(c, tensors[n + 1], 1)
                 ledger.krylov_residual += residual
             elif not rightward and n > 0:
                 q, c = np.linalg.qr(a.reshape(l, d * r).T)
                 tensors[n] = q.T.reshape(-1, d, r)
                 right[n - 1] = environment.from_right(right[n], tensors[n], mpo[n])
-                c, residual = krylov.exponential(bond_operator(left[n], right[n - 1]), c.T, 0.5j * dt, tolerance)
+                c, residual = krylov.exponential(BondOperator(left[n], right[n - 1]), c.T, 0.5j * dt, tolerance)
                 tensors[n - 1] = np.tensordot(tensors[n - 1], c, 1)
                 ledger.krylov_residual += residual
 
 
-class pair_operator:
+class PairOperator:
     """Effective operator on two sites; apply it to theta (vL p q vR).
 
     For small sites each half, environment with its W, is one matrix: two matrix products an application.
@@ -285,6 +285,7 @@ class pair_operator:
             self.rw = rw.transpose(0, 2, 4, 1, 3).reshape(-1, rw.shape[1] * rw.shape[3])
 
     def __call__(self, theta: Array) -> Array:
+        """H theta."""
         left, w1, w2, right = self.parts
         l, d, e, r = theta.shape
         if self.fused:
@@ -309,7 +310,7 @@ class pair_operator:
         return t.transpose(4, 2, 0, 1, 3).reshape(e * r, -1)        # (q bR), (kL p* w)
 
 
-class site_operator:
+class SiteOperator:
     """Effective operator on one site; apply it to a (vL p vR)."""
 
     def __init__(self, left: Array, w: Array, right: Array) -> None:
@@ -318,12 +319,13 @@ class site_operator:
         self.right = right.transpose(1, 2, 0).reshape(-1, right.shape[0])
 
     def __call__(self, a: Array) -> Array:
+        """H a."""
         l, d, r = a.shape
         half = self.lw @ a.reshape(l * d, r)                        # (bL p w), kR
         return (half.reshape(l * d, -1) @ self.right).reshape(l, d, r)
 
 
-class bond_operator:
+class BondOperator:
     """Effective operator on a bond matrix c (vL vR)."""
 
     def __init__(self, left: Array, right: Array) -> None:
@@ -331,4 +333,5 @@ class bond_operator:
         self.right = right.transpose(1, 2, 0).reshape(-1, right.shape[0])
 
     def __call__(self, c: Array) -> Array:
+        """H c."""
         return (self.left @ c).reshape(c.shape[0], -1) @ self.right

@@ -1,0 +1,1 @@
+"""What a state of a battery has: energy, work, entanglement, observables."""

@@ -100,7 +100,7 @@ class Snapshot:
     @cached_property
     def moments(self) -> dict[int, Array]:
         """What one site sees of H_B, for every cell; see `site_moments`."""
-        return site_moments(self.state, self.observables.energy, self.battery.cells, self._right)
+        return site_moments(self.state, self.observables.energy, tuple(self.battery.cells), self._right)
 
 
 def site_moments(state: MPS, operator: MPO, sites: tuple[int, ...], right: list[Array] | None = None

@@ -1,0 +1,1 @@
+"""States that do not move: ground states."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mps_battery.evolve.tdvp import pair_operator
+from mps_battery.evolve.tdvp import PairOperator
 from mps_battery.tensors import environment, krylov, trains
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
@@ -75,8 +75,9 @@ def ground_state(terms: Terms, truncation: Truncation | None = None, sweeps: int
 
 
 def _best_start(terms: Terms, mpo: list[np.ndarray], truncation: Truncation, starts: int = 4) -> list[np.ndarray]:
-    """The best of several random states after two sweeps: terms that commute have many product states to be stuck in."""
-    cap, best = Truncation(min(6, truncation.bond), truncation.weight), (np.inf, [])
+    """The best of several random states after two sweeps: commuting terms have many product states to be stuck in."""
+    cap = Truncation(min(6, truncation.bond), truncation.weight)
+    best: tuple[float, list[np.ndarray]] = (np.inf, [])
     for seed in range(starts):
         tensors = _random_start([s.d for s in terms.sites], cap.bond, seed)
         for mixing in (0.3, 0.1):
@@ -109,7 +110,7 @@ def _sweep(tensors: list[np.ndarray], mpo: list[np.ndarray], truncation: Truncat
         for b in range(last + 1) if rightward else range(last, -1, -1):
             # 1. the lowest vector of the pair
             theta = np.tensordot(tensors[b], tensors[b + 1], 1)                    # vL p [v]; [v] q vR
-            operator = pair_operator(left[b], mpo[b], mpo[b + 1], right[b + 1])
+            operator = PairOperator(left[b], mpo[b], mpo[b + 1], right[b + 1])
             energy, theta, _ = krylov.lowest(operator, theta / np.linalg.norm(theta), dimension=8)
             # 2. split and truncate
             l, d, e, r = theta.shape
@@ -123,13 +124,13 @@ def _sweep(tensors: list[np.ndarray], mpo: list[np.ndarray], truncation: Truncat
     return energy
 
 
-def _split(theta: np.ndarray, operator: pair_operator, mixing: float, rightward: bool, truncation: Truncation
+def _split(theta: np.ndarray, operator: PairOperator, mixing: float, rightward: bool, truncation: Truncation
            ) -> tuple[np.ndarray, np.ndarray]:
     """theta (l d, e r) as isometry times rest; the isometry is the left factor when moving right."""
     widened = theta if rightward else theta.T
     if mixing > 0:
         image = operator.half(theta, rightward)
-        widened = np.concatenate([widened, mixing * image / max(np.linalg.norm(image), 1e-300)], axis=1)
+        widened = np.concatenate([widened, mixing * image / max(float(np.linalg.norm(image)), 1e-300)], axis=1)
     u, s, _ = trains.svd(widened)
     keep, *_ = truncation.kept(s * s)
     u = u[:, :keep]

@@ -118,7 +118,7 @@ def mpo_from_products(sites: Sequence[Site], products: Mapping[tuple[tuple[int, 
     open_parts: list[tuple] = []                   # right parts still to come
     channels = np.zeros((0, 0), dtype=complex)     # coefficients: open channel x right part
     begun_left, done_left, tensors = True, False, []
-    for n, site in enumerate(sites):
+    for n in range(length):
         basis, coordinates = bases[n]
         m, r = len(basis), len(channels)
         columns: dict[tuple, int] = {}

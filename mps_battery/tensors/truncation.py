@@ -24,7 +24,8 @@ class Truncation:
     weight: float = 1e-12
 
     def __post_init__(self) -> None:
-        must(isinstance(self.bond, int | np.integer) and self.bond >= 1, "bond", "be an integer of at least 1", self.bond)
+        must(isinstance(self.bond, int | np.integer) and self.bond >= 1, "bond", "be an integer of at least 1",
+             self.bond)
         must(isinstance(self.weight, int | float) and 0 <= self.weight < 1, "weight", "be at least 0 and below 1",
              self.weight)
 
