@@ -55,6 +55,7 @@ class MethodTable(_Table):
     krylov: float | None = None
     start_bond: int | None = None
     moving_centre: bool | None = None
+    blocks: int | None = None
     tolerance: float | None = None
 
 

@@ -28,6 +28,7 @@ METHODS = {
     "tebd2": Case(mb.TEBD(dt=0.005, order=2), 2e-4, nearest_neighbours=True),
     "tebd4": Case(mb.TEBD(), 2e-5, nearest_neighbours=True),
     "tebd4-moving": Case(mb.TEBD(moving_centre=True), 2e-5, nearest_neighbours=True),
+    "tebd4-blocks": Case(mb.TEBD(blocks=1), 2e-5, nearest_neighbours=True),
     "tdvp2": Case(mb.TDVP(dt=0.05, order=2), 2e-3),
     "tdvp4": Case(mb.TDVP(), 2e-5),
     "tdvp1": Case(mb.TDVP(dt=0.1, sites=1, order=4), 2e-5),

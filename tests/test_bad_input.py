@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -152,13 +153,14 @@ mb.local_ergotropy(modes().initial_state(), modes().energy, 0)
 mb.ground_state(1j * FIELD) => Argument `terms` must be Hermitian, but differs ….
 mb.ground_state("H") => Argument `terms` must be Terms, but is 'H'.
 mb.load("no.nc") => Argument `path` must name an existing file, but 'no.nc' is none.
-charge().save("old.nc") => Argument `path` must name a new file, but 'old.nc' exists: pass overwrite=True ….
-charge().plot("old.png") => Argument `path` must name a new file, but 'old.png' exists: pass overwrite=True ….
+charge().save("old.nc") => Argument `path` must name a new file, but 'old.nc' exists: overwrite=True ….
+charge().plot("old.png") => Argument `path` must name a new file, but 'old.png' exists: overwrite=True ….
 charge().save("no/run.nc")
     => Argument `path` must lie in a folder that exists and can be written to, but 'no' is none.
 charge().save(".", overwrite=True) => Argument `path` must name a file, but '.' is a folder.
 mb.load("old.nc") => File 'old.nc' must end in the checksum of a saved run, but does not: it is cut short, ….
-cut_file(0.6) => File 'whole.nc' must end in the checksum of a saved run, but does not: it is cut short, ….
+cut_file(0.6)
+    => File 'whole.nc' must end in the checksum of a saved run, but does not: it is cut short, ….
 newer_file() => File 'newer.nc' must have schema 1 or older, but has 99: update mps_battery.
 damaged_file() => File 'whole.nc' must match the checksum at its end, but does not: it is damaged.
 read_spec("no.toml") => Argument `spec` must name an existing file, but 'no.toml' is none.
@@ -193,7 +195,7 @@ truncation = 8 => Key `truncation` must be a table, but is 8.
 [method] | name = 'dmrg' => Key `method.name` must be 'tebd', 'tdvp', 'exact' or 'tenpy', but is 'dmrg'.
 [method] | dt = 0.1 => Key `method.name` must be given in the spec, but is missing.
 [method] | name = 'tebd' | sites = 1
-    => Key `method.sites` must belong to the method 'tebd', but that has only dt, ….
+    => Key `method.sites` must belong to the method 'tebd', but that has only ….
 [method] | name = 'tebd' | order = 3 => Key `method.order` must be 2 or 4, but is 3.
 bars = 'yes' => Key `bars` must be true or false, but is 'yes'.
 [output] | figure = 'a.nc' => Key `output.figure` must end in .png, .pdf, .svg, but is 'a.nc'.
@@ -230,7 +232,8 @@ mps-battery charge xxz --cells 3 --figure a.gif
     => Key `output.figure` must end in .png, .pdf, .svg, but is 'a.gif'.
 mps-battery run no.toml => Argument `spec` must name an existing file, but 'no.toml' is none.
 mps-battery plot no.nc a.png => Argument `path` must name an existing file, but 'no.nc' is none.
-mps-battery plot old.nc a.png => File 'old.nc' must end in the checksum of a saved run, but does not: it is cut short, ….
+mps-battery plot old.nc a.png
+    => File 'old.nc' must end in the checksum of a saved run, but does not: it is cut short, ….
 mps-battery plot old.nc a => Argument `figure` must end in .png, .pdf, .svg, but is 'a'.
 mps-battery models --all => No such option: --all (see `mps-battery models --help`).
 """
@@ -384,6 +387,7 @@ ONE_SENTENCE = re.compile(
 
 @pytest.mark.parametrize(("where", "do", "answer"), MISTAKES)
 def test_mistake_gets_one_sentence_touches_nothing(where, do, answer, tmp_path, monkeypatch, command_line):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)     # as users have it
     monkeypatch.chdir(tmp_path)
     for name in ("old.nc", "old.png"):
         (tmp_path / name).write_bytes(b"precious")

@@ -75,6 +75,51 @@ def test_tebd_order_under_a_schedule(order, within):
     assert abs(slope(steps, errors) - order) <= within
 
 
+def hopping(n, start):
+    """Interacting hopping of mixed sites that conserves the sum of their excitations."""
+    sites = [mb.Spin(), mb.Boson(2), mb.Spin(1)] * (n // 3)
+    raising = {mb.Spin(): "Sp", mb.Boson(2): "Ad", mb.Spin(1): "Sp"}
+    lowering = {mb.Spin(): "Sm", mb.Boson(2): "A", mb.Spin(1): "Sm"}
+    terms = mb.Terms(sites)
+    for k in range(n - 1):
+        terms += 0.6, (raising[sites[k]], k), (lowering[sites[k + 1]], k + 1)
+        terms += 0.6, (lowering[sites[k]], k), (raising[sites[k + 1]], k + 1)
+        terms += 0.3, (np.diag(sites[k].charges).astype(float), k), (np.diag(sites[k + 1].charges).astype(float), k + 1)
+    return mb.Battery(sites, range(n), terms, terms, empty=start)
+
+
+def test_blocks_are_the_dense_evolution_in_another_basis():
+    """Mixed sites, a non-product start of definite charge: same state, same Schmidt values."""
+    battery = hopping(6, [0, 2, 1, 1, 0, 1])
+    state = battery.initial_state()
+    expected = exact_after(battery, state, 1.3)
+    schedule = as_schedule(battery.charging)
+    found = {}
+    for blocks in (None, 0, 4):
+        evolution = mb.TEBD(0.05, blocks=blocks).start(state, schedule, EXACT_BONDS)
+        for t in (0.5, 1.3):
+            evolution.advance(t)
+        found[blocks] = evolution
+        assert np.linalg.norm(evolution.state.to_dense() - expected) < 2e-6
+        assert (evolution._chain is None) == (blocks is None)
+    for b in range(5):
+        s0, s1 = (found[k].state.schmidt[b] for k in (None, 0))
+        m = min(len(s0), len(s1))
+        np.testing.assert_allclose(s0[:m], s1[:m], atol=1e-12)
+
+
+def test_blocks_wait_for_a_definite_charge():
+    """A superposition of charges stays dense, and terms that conserve nothing never turn to blocks."""
+    mixed = hopping(6, [np.array([1, 1]), 0, 0, 1, 0, 1])
+    evolution = mb.TEBD(0.05, blocks=0).start(mixed.initial_state(), as_schedule(mixed.charging), EXACT_BONDS)
+    evolution.advance(0.3)
+    assert evolution._chain is None
+    driven = spin_chain.xxz(cells=6)
+    evolution = mb.TEBD(0.05, blocks=0).start(driven.initial_state(), as_schedule(driven.charging), EXACT_BONDS)
+    evolution.advance(0.3)
+    assert evolution._chain is None
+
+
 def random_state(sites, bond, seed):
     rng = np.random.default_rng(seed)
     n = len(sites)
