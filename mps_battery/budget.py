@@ -13,7 +13,7 @@ ROUNDING = 2e-12
 
 SAFETY = 1.3
 """Factor between the difference of two Trotterised runs and the bar; twice the step alone shows 15 times the error."""
-SAFETY_PROJECTED = 2.0
+SAFETY_PROJECTED = 2.5
 """The same for TDVP, whose error is mostly truncation and shrinks less between the two runs."""
 
 
@@ -25,8 +25,7 @@ class Budget:
         discarded_weight: Sum of the discarded weights of all truncations.
         state_error: Norm distance to the untruncated state as the truncations add up (see `Ledger`); an upper
             estimate that local quantities stay far below.
-        energy_drift: Largest change of <H> of a constant generator, relative to its largest bond strength times the
-            number of bonds; None for schedules.
+        energy_drift: Largest change of <H> of a constant generator, which should not move; None for schedules.
         norm_defect: | <psi|psi> - 1 | at the end.
         krylov_residual: Sum of reported residuals of exponentials.
         max_bond: Largest bond dimension.
@@ -52,7 +51,8 @@ class Budget:
         return asdict(self)
 
 
-def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float = SAFETY) -> xr.Dataset:
+def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float = SAFETY,
+              drift: np.ndarray | None = None) -> xr.Dataset:
     """Bars of `data` from a run with twice the step and a hundred times the weight.
 
     Halving the step of a fourth-order method takes the error down 16 times, and a hundredth of the weight takes it
@@ -65,6 +65,7 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float =
         coarse: The coarser run, at every `stride`-th time and the last.
         stride: Times of `data` per time of `coarse`.
         safety: Factor between difference and bar.
+        drift: How far <H> of a constant generator has moved, at every time: no energy is known better than that.
     """
     n = data.sizes["time"]
     shared = shared_times(n, stride)
@@ -79,6 +80,8 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float =
         scale = np.max(np.abs(values.values)) if values.size else 0.0
         offset = abs(values.attrs.get("energy_initial", 0.0))
         bar = safety * difference + ROUNDING * (scale + offset)
+        if drift is not None and "energy_initial" in values.attrs:
+            bar = np.maximum(bar, 2 * np.maximum.accumulate(drift))
         out[name] = xr.DataArray(bar, dims=values.dims, coords=values.coords,
                                  attrs={"kind": "estimate", "unit": values.attrs.get("unit", "")})
     return xr.Dataset(out)

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 
 class InputError(ValueError):
     """A mistake in what the caller gave; the message is one sentence that names it and the remedy."""
@@ -27,6 +29,16 @@ def is_number(value: object) -> bool:
 def is_whole(value: object) -> bool:
     """Whether a value is an integer of Python or numpy, True and False excluded."""
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def number(value: object) -> bool:
+    """Whether a value is a plain real number."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def whole(value: object) -> bool:
+    """Whether a value is an integer."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def shown(value: object) -> str:

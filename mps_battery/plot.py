@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mps_battery.checks import InputError
+from mps_battery.checks import InputError, must
 
 if TYPE_CHECKING:
     from mps_battery.run import Run
@@ -28,6 +28,8 @@ def plot(run: Run, path: str | Path | None = None, overwrite: bool = False) -> A
     """
     from matplotlib.figure import Figure
 
+    ending = "" if path is None else Path(path).suffix.lower().lstrip(".")
+    must(path is None or ending in ("png", "pdf", "svg"), "path", "end in .png, .pdf or .svg", str(path))
     data, times = run.data, run.data["time"].values
     maps = [(name, title) for name, title in
             (("local_ergotropy", "local ergotropy"), ("local_capacity", "local capacity"),
@@ -56,7 +58,7 @@ def plot(run: Run, path: str | Path | None = None, overwrite: bool = False) -> A
         from mps_battery.storage import atomic
 
         with atomic(Path(path), overwrite) as aside:
-            figure.savefig(aside, dpi=150, format=Path(path).suffix.lstrip(".") or "png")
+            figure.savefig(aside, dpi=150, format=ending)
     return figure
 
 

@@ -118,7 +118,8 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
             coarse.run(bar, 0.4)
     data = main.dataset()
     if coarse is not None:
-        error_bars = bars_from(data, coarse.dataset(), stride, SAFETY_PROJECTED if isinstance(method, TDVP) else SAFETY)
+        error_bars = bars_from(data, coarse.dataset(), stride,
+                               SAFETY_PROJECTED if isinstance(method, TDVP) else SAFETY, main.drift())
     else:
         error_bars = bars_from(data, data, 1) if isinstance(method, Exact) and bars else xr.Dataset()
     budget = _budget(main, data, error_bars, trust)
@@ -179,6 +180,11 @@ class _Lane:
             bar.advance(share * (t - before))
             before = t
 
+    def drift(self) -> np.ndarray | None:
+        """How far <H> of a constant generator has moved at every time; None for a schedule."""
+        energies = np.array(self.generator_energies)
+        return np.abs(energies - energies[0]) if len(energies) else None
+
     def dataset(self) -> xr.Dataset:
         """The record; the stored energy counts from the first time."""
         times = self.grid[self.visits]
@@ -210,10 +216,8 @@ def _budget(lane: _Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> Bu
         worst = float(relative[-1])
     failed = np.flatnonzero(~trusted)
     last = int(failed[0]) - 1 if len(failed) else len(grid) - 1
-    drift = None
-    if lane.generator_energies:
-        e = np.array(lane.generator_energies)
-        drift = float(np.max(np.abs(e - e[0])))
+    moved = lane.drift()
+    drift = None if moved is None else float(moved.max())
     return Budget(
         discarded_weight=float(ledger.discarded_weight), state_error=float(ledger.state_error), energy_drift=drift,
         norm_defect=abs(lane.evolution.state.norm**2 - 1.0), krylov_residual=float(ledger.krylov_residual),

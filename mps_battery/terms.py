@@ -255,7 +255,7 @@ class Terms:
             return True
         rest = Terms(self.sites)
         rest._products = kept
-        return rest.to_mpo().frobenius() < tolerance
+        return bool(rest.to_mpo().frobenius() < tolerance)
 
     def is_hermitian(self, tolerance: float = 1e-12) -> bool:
         """Whether the sum equals its adjoint, relative to its largest coefficient."""

@@ -77,8 +77,8 @@ class BlockChain:
                 keep = int(np.sum(s > 1e-13))
                 if keep:
                     carry[m] = s[:keep, None] * v[:keep]
-                    for (p, q, a), piece in zip(parts, np.split(u[:, :keep], np.cumsum([len(a) for *_, a in parts])[:-1]),
-                                                strict=True):
+                    ends = np.cumsum([len(a) for *_, a in parts])[:-1]
+                    for (p, q, _), piece in zip(parts, np.split(u[:, :keep], ends), strict=True):
                         site[p, q] = piece
             blocks.append(site)
         if len(carry) != 1:

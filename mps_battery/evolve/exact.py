@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.integrate import solve_ivp
 
 from mps_battery.battery import Schedule
-from mps_battery.checks import InputError, must
+from mps_battery.checks import InputError, must, number
 from mps_battery.tensors import krylov
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
@@ -34,7 +34,8 @@ class Exact:
     tolerance: float = 1e-12
 
     def __post_init__(self) -> None:
-        must(0 < self.tolerance < 1, "tolerance", "be between 0 and 1", self.tolerance)
+        must(number(self.tolerance) and 0 < self.tolerance < 1, "tolerance",
+             "be a number between 0 and 1", self.tolerance)
 
     def start(self, state: MPS, generator: Schedule, truncation: Truncation, time: float = 0.0) -> ExactEvolution:
         """Begin an evolution of `state` under -i `generator`."""

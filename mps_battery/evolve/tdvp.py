@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mps_battery.battery import Schedule
-from mps_battery.checks import must
+from mps_battery.checks import must, number, whole
 from mps_battery.tensors import environment, krylov, trains
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
@@ -42,10 +42,12 @@ class TDVP:
     start_bond: int = 24
 
     def __post_init__(self) -> None:
-        must(self.dt is None or self.dt > 0, "dt", "be positive", self.dt)
+        must(self.dt is None or (number(self.dt) and self.dt > 0), "dt", "be a positive number", self.dt)
         must(self.sites in (1, 2), "sites", "be 1 or 2", self.sites)
         must(self.order in (2, 4), "order", "be 2 or 4", self.order)
-        must(0 < self.krylov < 1, "krylov", "be between 0 and 1", self.krylov)
+        must(number(self.krylov) and 0 < self.krylov < 1, "krylov", "be a number between 0 and 1", self.krylov)
+        must(whole(self.start_bond) and self.start_bond >= 0, "start_bond",
+             "be an integer of at least 0", self.start_bond)
 
     def start(self, state: MPS, generator: Schedule, truncation: Truncation, time: float = 0.0) -> TDVPEvolution:
         """Begin an evolution of `state` under -i `generator`."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mps_battery.battery import Schedule
-from mps_battery.checks import must
+from mps_battery.checks import must, number, whole
 from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
 from mps_battery.tensors import trains
 from mps_battery.tensors.mps import MPS
@@ -88,8 +88,10 @@ class TEBD:
     blocks: int | None = CROSSOVER
 
     def __post_init__(self) -> None:
-        must(self.dt is None or self.dt > 0, "dt", "be positive", self.dt)
+        must(self.dt is None or (number(self.dt) and self.dt > 0), "dt", "be a positive number", self.dt)
         must(self.order in (2, 4), "order", "be 2 or 4", self.order)
+        must(self.blocks is None or (whole(self.blocks) and self.blocks >= 0), "blocks",
+             "be None or an integer of at least 0", self.blocks)
 
     def start(self, state: MPS, generator: Schedule, truncation: Truncation, time: float = 0.0) -> TEBDEvolution:
         """Begin an evolution of `state` under -i `generator`."""
@@ -119,8 +121,8 @@ class TEBDEvolution:
         if self._chain is not None:
             tensors, schmidt = self._chain.to_train()
             return MPS(self._sites, [t.transpose(1, 0, 2) for t in tensors], 0, schmidt)
-        schmidt = None if self.method.moving_centre else list(self._schmidt)
-        return MPS(self._sites, [t.transpose(1, 0, 2) for t in self._tensors], 0, schmidt)
+        known = None if self.method.moving_centre else list(self._schmidt)
+        return MPS(self._sites, [t.transpose(1, 0, 2) for t in self._tensors], 0, known)
 
     def advance(self, time: float) -> None:
         """Evolve to a later time in equal steps not longer than `dt`."""
@@ -158,7 +160,9 @@ class TEBDEvolution:
 
     def _block_if_large(self) -> None:
         """Turn to blocks once the bond is large enough for them to pay."""
-        if self._may_block and self._chain is None and max(map(len, self._schmidt), default=1) > self.method.blocks:
+        if not self._may_block or self._chain is not None or self.method.blocks is None:
+            return
+        if max(map(len, self._schmidt), default=1) > self.method.blocks:
             self._chain = BlockChain.from_train(self._tensors, self._charges)
             self._may_block = self._chain is not None
             self._gates.clear()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mps_battery.battery import Schedule
-from mps_battery.checks import InputError, must
+from mps_battery.checks import InputError, must, number
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
 
@@ -34,7 +34,7 @@ class Tenpy:
     order: int = 4
 
     def __post_init__(self) -> None:
-        must(self.dt is None or self.dt > 0, "dt", "be positive", self.dt)
+        must(self.dt is None or (number(self.dt) and self.dt > 0), "dt", "be a positive number", self.dt)
         must(self.order in (2, 4), "order", "be 2 or 4", self.order)
 
     def start(self, state: MPS, generator: Schedule, truncation: Truncation, time: float = 0.0) -> TenpyEvolution:

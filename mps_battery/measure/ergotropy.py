@@ -12,7 +12,7 @@ from mps_battery.checks import InputError, must
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot, site_moments
 from mps_battery.tensors.mps import MPS
-from mps_battery.terms import Terms
+from mps_battery.terms import Terms, check_terms
 
 Array = np.ndarray
 
@@ -58,8 +58,16 @@ def local_ergotropy(state: MPS, terms: Terms, site: int) -> float:
     """
     must(isinstance(site, int | np.integer) and 0 <= site < len(state), "site", f"be from 0 to {len(state) - 1}", site)
     need_qubit(state.sites[site].d, site)
+    check_energy(state, terms)
     moments = site_moments(state, terms.to_mpo(), (int(site),))[int(site)]
     return float(qubit_extremes(pauli_correlations(moments)[None])[0][0])
+
+
+def check_energy(state: MPS, terms: Terms) -> None:
+    """Raise unless `terms` are Hermitian Terms on the sites of the state."""
+    if check_terms("terms", terms, hermitian=True).sites != state.sites:
+        raise InputError(f"Argument `terms` must live on the {len(state)} sites of the state, but its chain has "
+                         f"{len(terms.sites)} sites or other site types.")
 
 
 def need_qubit(d: int, site: int) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mps_battery.battery import Battery
-from mps_battery.checks import InputError, must, shown
+from mps_battery.checks import InputError, must, shown, unknown, whole
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
 from mps_battery.tensors import trains
-from mps_battery.tensors.mps import MPS
+from mps_battery.tensors.mps import MPS, check_sites
 from mps_battery.terms import Terms
 
 Array = np.ndarray
@@ -30,10 +30,11 @@ class Expect(Quantity):
     unit = "as the operator"
 
     def _sites(self, battery: Battery) -> list[int]:
+        if not isinstance(self.what, str):
+            raise InputError(f"Argument `what` must be Terms or the name of an operator, but is {shown(self.what)}.")
         found = [n for n, s in enumerate(battery.sites) if self.what in s.operators]
         if not found:
-            raise InputError(f"Argument `what` must be Terms or an operator of at least one site, but is "
-                             f"{shown(self.what)}.")
+            raise unknown("operator", self.what, {name for s in battery.sites for name in s.operators})
         return found
 
     def axes(self, battery: Battery) -> Mapping[str, list]:
@@ -90,7 +91,8 @@ class Correlator(Quantity):
                     raise InputError(f"Argument `first` must not be a fermionic operator such as {name!r}: record "
                                      "Expect(terms) with the product written as Terms instead.")
         every = list(range(len(battery.sites)))
-        must(self.site is None or self.site in every, "site", f"be from 0 to {every[-1]}", self.site)
+        must(self.site is None or (whole(self.site) and self.site in every), "site",
+             f"be from 0 to {every[-1]}", self.site)
         return {"other_site": every} if self.site is not None else {"site": every, "other_site": every}
 
     def measure(self, snapshot: Snapshot) -> Array:
@@ -139,6 +141,7 @@ class Reduced(Quantity):
 
     def axes(self, battery: Battery) -> Mapping[str, list]:
         """(ket, bra)."""
+        check_sites(self.sites, len(battery.sites))
         must(all(0 <= n < len(battery.sites) for n in self.sites), "sites", f"be from 0 to {len(battery.sites) - 1}",
              list(self.sites))
         d = int(np.prod([battery.sites[n].d for n in self.sites]))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mps_battery.checks import must
 from mps_battery.evolve.tdvp import PairOperator
 from mps_battery.tensors import environment, krylov, trains
 from mps_battery.tensors.mps import MPS
@@ -51,6 +52,7 @@ def ground_state(terms: Terms, truncation: Truncation | None = None, sweeps: int
         The state, its energy, and the energy variance as certificate.
     """
     check_terms("terms", terms, hermitian=True)
+    must(truncation is None or isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
     truncation = truncation or Truncation(256, 1e-14)
     if len(terms.sites) == 1 or np.prod([float(s.d) for s in terms.sites]) <= 2**8:
         e, u = np.linalg.eigh(terms.to_dense())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import opt_einsum
 
-from mps_battery.checks import InputError, must
+from mps_battery.checks import InputError, must, shown, whole
 from mps_battery.sites import Label, Site
 from mps_battery.tensors import environment, trains
 
@@ -53,7 +53,8 @@ class MPS:
             labels = [("up", "down")[n % 2] for n in range(len(sites))]
         if isinstance(labels, str | int | np.integer):
             labels = [labels] * len(sites)
-        must(len(labels) == len(sites), "empty", f"be one label or a list of {len(sites)}", labels)
+        must(isinstance(labels, Sequence | np.ndarray) and len(labels) == len(sites), "empty",
+             f"be one label or a list of {len(sites)}", labels)
         vectors = [site.vector(label) for site, label in zip(sites, labels, strict=True)]
         return cls(tuple(sites), [v.reshape(1, -1, 1) for v in vectors], center=0,
                    schmidt=[np.ones(1)] * (len(sites) - 1))
@@ -89,6 +90,8 @@ class MPS:
 
     def overlap(self, other: MPS) -> complex:
         """<self|other>."""
+        if getattr(other, "sites", None) != self.sites:
+            raise InputError(f"Argument `other` must be a state on the same {len(self)} sites, but is {shown(other)}.")
         return trains.overlap(self.tensors, other.tensors)
 
     def to_dense(self) -> Array:
@@ -126,19 +129,21 @@ class MPS:
     # -- what one asks of a state --------------------------------------------------------------------------
     def entropy(self, bond: int) -> float:
         """Von Neumann entropy of the cut between sites bond and bond + 1, in nats."""
-        must(0 <= bond < len(self) - 1, "bond", f"be from 0 to {len(self) - 2}", bond)
+        must(whole(bond) and 0 <= bond < len(self) - 1, "bond", f"be from 0 to {len(self) - 2}", bond)
         return entropy_of(self.schmidt_values[bond] ** 2)
 
     def expect(self, terms: Terms) -> complex:
         """<terms> / <1>."""
-        must(terms.sites == self.sites, "terms", "live on the sites of the state", terms)
+        if getattr(terms, "sites", None) != self.sites:
+            raise InputError(f"Argument `terms` must be Terms on the sites of the state, but is {shown(terms)}.")
         return environment.expectation(self.tensors, terms.to_mpo().tensors) / self.norm**2
 
     def reduced(self, sites: Sequence[int]) -> Array:
         """Reduced density matrix of a few sites, trace one, (prod d, prod d) with the first listed site leading."""
-        sites = [int(n) for n in sites]
+        check_sites(sites, len(self))
         must(len(sites) >= 1 and len(set(sites)) == len(sites) and all(0 <= n < len(self) for n in sites),
              "sites", f"be different sites from 0 to {len(self) - 1}", sites)
+        sites = [int(n) for n in sites]
         dimension = float(np.prod([float(self.sites[n].d) for n in sites]))
         if dimension > 2**12:
             raise InputError(f"Argument `sites` must span at most 4096 dimensions, but spans {dimension:.0f}.")
@@ -171,6 +176,13 @@ class MPS:
         arrays[0] = arrays[0][0]
         arrays[-1] = arrays[-1][:, 0, :] if len(arrays) > 1 else arrays[-1][0]
         return qtn.MatrixProductState(arrays, shape="lrp")
+
+
+def check_sites(sites: object, length: int) -> None:
+    """Raise unless `sites` is a list of integers."""
+    listed = isinstance(sites, Sequence | np.ndarray | range) and not isinstance(sites, str)
+    must(listed and all(whole(n) for n in sites), "sites",  # type: ignore[attr-defined]
+         f"be a list of sites from 0 to {length - 1}", sites)
 
 
 def entropy_of(weights: Array) -> float:

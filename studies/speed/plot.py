@@ -27,8 +27,7 @@ def main() -> None:
         draw(ax, best)
         title = f"{name}: {WORKLOADS[name].title}; error at most {WORKLOADS[name].target:g}"
         ax.set_title(title, fontsize=9, loc="left")
-    axes[-1, 0].set_xlabel("seconds (median), each tool at its best settings and number of threads; "
-                           "hatched: target missed", fontsize=8)
+    figure.supxlabel("seconds (median) at the best settings and number of threads; hatched: target missed", fontsize=8)
     figure.savefig(DATA / "speed.png", dpi=160)
     print(DATA.name + "/speed.png")
 
@@ -43,6 +42,7 @@ def draw(ax, best: dict[str, dict]) -> None:
         ax.text(r["seconds"] * 1.06, y, f"{r['seconds']:.2g} s" if r["seconds"] < 10 else f"{r['seconds']:.0f} s",
                 va="center", fontsize=7.5)
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
     shortest, longest = min(r["seconds"] for r in runs), max(r["seconds"] for r in runs)
     ax.set_xlim(shortest / 3, longest * 2)
     ax.set_yticks(range(len(runs)), labels, fontsize=8)
