@@ -13,7 +13,9 @@ ROUNDING = 2e-12
 
 SAFETY = 1.3
 """Factor between the difference of two Trotterised runs and the bar; twice the step alone shows 15 times the error."""
-SAFETY_PROJECTED = 2.5
+RESOLUTION = 0.02
+"""Relative floor of a bar in units of the amplitude that one truncation may drop, sqrt(weight)."""
+SAFETY_PROJECTED = 2.0
 """The same for TDVP, whose error is mostly truncation and shrinks less between the two runs."""
 
 
@@ -52,7 +54,7 @@ class Budget:
 
 
 def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float = SAFETY,
-              drift: np.ndarray | None = None) -> xr.Dataset:
+              weight: float = 0.0, drift: np.ndarray | None = None) -> xr.Dataset:
     """Bars of `data` from a run with twice the step and a hundred times the weight.
 
     Halving the step of a fourth-order method takes the error down 16 times, and a hundredth of the weight takes it
@@ -65,6 +67,7 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float =
         coarse: The coarser run, at every `stride`-th time and the last.
         stride: Times of `data` per time of `coarse`.
         safety: Factor between difference and bar.
+        weight: Allowed weight of one truncation of the finer run.
         drift: How far <H> of a constant generator has moved, at every time: no energy is known better than that.
     """
     n = data.sizes["time"]
@@ -79,7 +82,7 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float =
         difference = np.maximum.accumulate(difference, axis=0)[following]
         scale = np.max(np.abs(values.values)) if values.size else 0.0
         offset = abs(values.attrs.get("energy_initial", 0.0))
-        bar = safety * difference + ROUNDING * (scale + offset)
+        bar = safety * difference + ROUNDING * (scale + offset) + RESOLUTION * weight**0.5 * scale
         if drift is not None and "energy_initial" in values.attrs:
             bar = np.maximum(bar, 2 * np.maximum.accumulate(drift))
         out[name] = xr.DataArray(bar, dims=values.dims, coords=values.coords,

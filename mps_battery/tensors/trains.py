@@ -74,26 +74,32 @@ def compress(train: Sequence[Array], tolerance: float, absolute: float = 0.0) ->
     return out
 
 
-def apply(operator: Sequence[Array], train: Sequence[Array], tolerance: float = 1e-14) -> list[Array]:
-    """An operator train (legs wL wR p p*) applied to a state train, left-canonical, by zip-up.
+def apply(operator: Sequence[Array], train: Sequence[Array], tolerance: float = 1e-13) -> list[Array]:
+    """An operator train (legs wL wR p p*) applied to a state train by zip-up from the right.
 
     Site by site the product is split and the parts below `tolerance` x the largest singular value are left out
     before the next site comes in, so that bonds never multiply [Stoudenmire, White 2010, New J. Phys. 12, 055026].
+    What is left out is judged with the left side taken as orthonormal: the state is made left-canonical, and the open
+    channels of operators from `mpo_from_products` are orthonormal on their left.
+
+    Returns:
+        The product, right-canonical behind site 0.
     """
-    out, carry = [], np.ones((1, 1, 1))                              # vL' wL vL
-    for n, (w, a) in enumerate(zip(operator, train, strict=True)):
-        c = np.tensordot(carry, a, (2, 0))                           # vL' wL [vL]; [vL] p* vR -> vL' wL p* vR
-        c = np.tensordot(c, w, ((1, 2), (0, 3)))                     # vL' [wL] [p*] vR; [wL] wR p [p*]
-        c = c.transpose(0, 3, 2, 1)                                  # vL' p wR vR
-        l, d, x, r = c.shape
-        if n == len(train) - 1:
-            out.append(c.reshape(l, d, 1))
+    out: list[Array] = []
+    carry = np.ones((1, 1, 1))                                       # wR vR vR'
+    for n, (w, a) in reversed(list(enumerate(zip(operator, left_canonical(train), strict=True)))):
+        c = np.tensordot(a, carry, (2, 1))                           # vL p* [vR]; wR [vR] vR' -> vL p* wR vR'
+        c = np.tensordot(w, c, ((1, 3), (2, 1)))                     # wL [wR] p [p*]; vL [p*] [wR] vR' -> wL p vL vR'
+        c = c.transpose(0, 2, 1, 3)                                  # wL vL p vR'
+        x, l, d, r = c.shape
+        if n == 0:
+            out.append(c.reshape(1, d, r))
             break
-        u, s, v = svd(c.reshape(l * d, x * r))
+        u, s, v = svd(c.reshape(x * l, d * r))
         keep = max(1, int(np.sum(s > tolerance * s[0])))
-        out.append(u[:, :keep].reshape(l, d, keep))
-        carry = (s[:keep, None] * v[:keep]).reshape(keep, x, r)
-    return out
+        out.append(v[:keep].reshape(keep, d, r))
+        carry = (u[:, :keep] * s[:keep]).reshape(x, l, keep)
+    return out[::-1]
 
 
 def overlap(bra: Sequence[Array], ket: Sequence[Array]) -> complex:

@@ -78,18 +78,18 @@ ORDERS = (4, "4_opt")
 ENTRIES: dict[str, list[Entry]] = {
     "W1": [
         *ours((0.1, 0.2, 0.4), (1e-12, 3e-12, 1e-11, 2e-11, 3e-11, 1e-10, 2e-10), (1e-13, 3e-13, 1e-12, 3e-12, 1e-11)),
-        tenpy("TEBD", {"method": "TEBD"}, {"order": ORDERS, "dt": (0.1,), "cut": (1e-6, 3e-6, 4e-6)}),
+        tenpy("TEBD", {"method": "TEBD"}, {"order": ORDERS, "dt": (0.1,), "cut": (1e-6, 3e-6, 4e-6, 6e-6)}),
         tenpy("QR-TEBD", {"method": "QR"},
               {"order": ORDERS, "dt": (0.1,), "cut": (1e-6, 3e-6), "expand": (0.1, 0.2)}),
         tenpy("TDVP", {"method": "TDVP"},
               {"dt": (0.1,), "cut": (1e-6, 2e-6), "krylov": (1e-8,), "switch": (14, 256)}),
         quimb(2, (0.0125, 0.01), (1e-7, 3e-7)),
-        quimb(4, (0.1,), (3e-7, 7e-7, 1e-6), ("svd", "svd:eig")),
+        quimb(4, (0.1,), (7e-7, 1e-6, 1.5e-6, 2e-6), ("svd", "svd:eig")),
     ],
     "W2N": [
         *ours((0.25, 0.5, 1.0), (1e-11, 2e-11, 4e-11, 6e-11, 1e-10, 3e-10), (3e-13, 1e-12, 3e-12, 1e-11), charge=True),
         tenpy("TEBD, Sz", {"method": "TEBD", "conserve": "Sz"},
-              {"order": ORDERS, "dt": (0.25,), "cut": (4e-6, 6e-6, 8e-6)}),
+              {"order": ORDERS, "dt": (0.25,), "cut": (4e-6, 6e-6, 8e-6, 1e-5)}),
         tenpy("TEBD, dense", {"method": "TEBD"}, {"order": ORDERS, "dt": (0.25,), "cut": (6e-6, 8e-6)}),
         tenpy("QR-TEBD, Sz", {"method": "QR", "conserve": "Sz"},
               {"order": ORDERS, "dt": (0.25,), "cut": (4e-6, 8e-6), "expand": (0.1,)}),
