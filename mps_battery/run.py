@@ -118,8 +118,8 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
             coarse.run(bar, 0.4)
     data = main.dataset()
     if coarse is not None:
-        error_bars = bars_from(data, coarse.dataset(), stride,
-                               SAFETY_PROJECTED if isinstance(method, TDVP) else SAFETY, truncation.weight, main.drift())
+        safety = SAFETY_PROJECTED if isinstance(method, TDVP) else SAFETY
+        error_bars = bars_from(data, coarse.dataset(), stride, safety, truncation.weight, main.drift())
     else:
         error_bars = bars_from(data, data, 1) if isinstance(method, Exact) and bars else xr.Dataset()
     budget = _budget(main, data, error_bars, trust)
