@@ -14,11 +14,17 @@ Array = np.ndarray
 
 
 def svd(matrix: Array) -> tuple[Array, Array, Array]:
-    """Thin singular value decomposition; the slower, sturdier driver where divide and conquer does not converge."""
+    """Thin singular value decomposition of a matrix or a stack of them.
+
+    Where divide and conquer does not converge, the slower and sturdier driver takes over.
+    """
     try:
         return np.linalg.svd(matrix, full_matrices=False)
     except np.linalg.LinAlgError:
-        return scipy.linalg.svd(matrix, full_matrices=False, lapack_driver="gesvd")
+        if matrix.ndim == 2:
+            return scipy.linalg.svd(matrix, full_matrices=False, lapack_driver="gesvd")
+        u, s, v = zip(*map(svd, matrix), strict=True)
+        return np.array(u), np.array(s), np.array(v)
 
 
 def add(left: Sequence[Array], right: Sequence[Array]) -> list[Array]:

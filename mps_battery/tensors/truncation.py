@@ -35,13 +35,14 @@ class Truncation:
         Returns:
             (count, discarded fraction of the total, whether the cap on the bond discarded more than `weight`).
         """
-        tails = np.cumsum(weights[::-1])[::-1]                       # tails[k] = weight lost when k are kept
-        total = tails[0]
-        wanted = int(np.searchsorted(-tails, -self.weight * total))  # first k with tails[k] <= weight * total
+        ascending = weights[::-1]
+        tails = ascending.cumsum()                                   # tails[k - 1] = weight lost when k are dropped
+        total, n = tails[-1], len(weights)
+        drop = int(tails.searchsorted(self.weight * total, "right"))
         # what is lost in rounding is not worth a channel
-        wanted = max(1, min(wanted, int(np.sum(weights > 1e-31 * total))))
-        count = min(wanted, self.bond)
-        return count, float(tails[count] / total) if count < len(weights) else 0.0, wanted > self.bond
+        drop = min(max(drop, int(ascending.searchsorted(1e-31 * total, "right"))), n - 1)
+        count = min(n - drop, self.bond)
+        return count, float(tails[n - count - 1] / total) if count < n else 0.0, n - drop > self.bond
 
 
 @dataclass
