@@ -1,5 +1,6 @@
 """The command line: what it writes, what it says, and where it stays quiet."""
 
+import dataclasses
 import inspect
 import os
 import pty
@@ -13,6 +14,7 @@ import xarray as xr
 import mps_battery as mb
 from mps_battery import cli
 from mps_battery.models import catalogue
+from mps_battery.spec import METHODS, MethodTable
 
 PROGRAM = Path(sys.executable).with_name("mps-battery")
 SMALL = "charge xxz --cells 3 --stop 0.2 --points 3"
@@ -206,3 +208,9 @@ def test_a_terminal_sees_a_progress_bar(tmp_path):
     os.close(ours)
     assert "charging xxz" in seen
     assert b"charging xxz" not in done.stdout
+
+
+def test_every_setting_of_a_method_can_stand_in_a_spec():
+    settings = {field.name for kind in METHODS.values() for field in dataclasses.fields(kind)}
+    assert set(MethodTable.model_fields) == settings | {"name"}
+    assert all(MethodTable(name=name) for name in METHODS)

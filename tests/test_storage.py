@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -118,6 +119,13 @@ def test_saving_leaves_the_run_as_it_was(tmp_path):
     run = made()
     run.save(tmp_path / "run.nc")
     assert_same(run, made())
+
+
+def test_numbers_of_numpy_come_back_as_plain_ones(tmp_path):
+    run = made()
+    card = {"cells": np.int64(3), "bonds": np.array([0.1, 0.2]), "field": np.float32(0.5), "model": Path("a")}
+    mb.Run(run.data, run.bars, run.outcome, run.budget, card).save(tmp_path / "run.nc")
+    assert mb.load(tmp_path / "run.nc").card == {"cells": 3, "bonds": [0.1, 0.2], "field": 0.5, "model": "a"}
 
 
 # -- writing ---------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ Leg order of every tensor: wL wR p p*, where p* meets the state that the operato
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,6 +106,8 @@ def mpo_from_products(sites: Sequence[Site], products: Mapping[tuple[tuple[int, 
         tolerance: Singular values below this fraction of the largest at the cut are dropped.
     """
     length = len(sites)
+    bases = _local_bases(sites, products, matrices)
+    products = _expanded(products, bases)
     if not products:
         return MPO([np.zeros((1, 1, s.d, s.d)) for s in sites])
     starting: list[list[tuple[tuple, complex]]] = [[] for _ in sites]
@@ -114,12 +118,11 @@ def mpo_from_products(sites: Sequence[Site], products: Mapping[tuple[tuple[int, 
         else:
             constant += c
     last_start = max((n for n in range(length) if starting[n]), default=0)
-    bases = _local_bases(sites, products, matrices)
     open_parts: list[tuple] = []                   # right parts still to come
     channels = np.zeros((0, 0), dtype=complex)     # coefficients: open channel x right part
     begun_left, done_left, tensors = True, False, []
     for n in range(length):
-        basis, coordinates = bases[n]
+        basis = bases[n][0]
         m, r = len(basis), len(channels)
         columns: dict[tuple, int] = {}
         entries: dict[tuple[int, int], Any] = {}   # (basis operator, column) -> coefficients of the open channels
@@ -128,18 +131,18 @@ def mpo_from_products(sites: Sequence[Site], products: Mapping[tuple[tuple[int, 
         for j, part in enumerate(open_parts):
             here = part[0][0] == n
             rest = part[1:] if here else part
-            for a, x in coordinates[part[0][1]] if here else ((0, 1.0),):
-                if not rest:
-                    finished[:r, a] += x * channels[:, j]
-                else:
-                    key = (a, columns.setdefault(rest, len(columns)))
-                    entries[key] = entries.get(key, 0) + x * channels[:, j]
+            a = part[0][1] if here else 0
+            if not rest:
+                finished[:r, a] += channels[:, j]
+            else:
+                key = (a, columns.setdefault(rest, len(columns)))
+                entries[key] = entries.get(key, 0) + channels[:, j]
         for product, c in starting[n]:
-            for a, x in coordinates[product[0][1]]:
-                if len(product) == 1:
-                    finished[r, a] += x * c
-                else:
-                    begins.append((a, columns.setdefault(product[1:], len(columns)), x * c))
+            a = product[0][1]
+            if len(product) == 1:
+                finished[r, a] += c
+            else:
+                begins.append((a, columns.setdefault(product[1:], len(columns)), c))
         if n == 0:
             finished[r, 0] += constant
         taller = np.zeros((r + 1, m, len(columns)), dtype=complex)
@@ -162,6 +165,22 @@ def mpo_from_products(sites: Sequence[Site], products: Mapping[tuple[tuple[int, 
         open_parts, channels = list(columns), new_channels
         begun_left, done_left = begun_right, done_right
     return MPO([_real_if_real(w) for w in tensors])
+
+
+def _expanded(products: Mapping[tuple[tuple[int, int], ...], complex],
+              bases: Sequence[tuple[list[Array], dict[int, list[tuple[int, complex]]]]]
+              ) -> dict[tuple[tuple[int, int], ...], complex]:
+    """The same sum over products of basis operators (site, place in the basis of the site), identities left out.
+
+    Operators that depend on each other (X, Sp, Sm) would otherwise count as different right parts.
+    """
+    out: dict[tuple[tuple[int, int], ...], complex] = {}
+    for product, c in products.items():
+        for choice in itertools.product(*(bases[n][1][o] for n, o in product)):
+            key = tuple((n, a) for (n, _), (a, _) in zip(product, choice, strict=True) if a)
+            out[key] = out.get(key, 0.0) + c * math.prod(x for _, x in choice)
+    largest = max(map(abs, products.values()), default=0.0)
+    return {key: c for key, c in out.items() if abs(c) > 1e-15 * largest}
 
 
 def _rank_factor(matrix: Array, tolerance: float) -> tuple[Array, Array]:

@@ -68,36 +68,41 @@ def solve(workload: Workload, entry: Entry, settings: dict, threads: int, limit:
 
 
 # -- scan ----------------------------------------------------------------------------------------------------------
-def scan(workload: Workload, entries: list[Entry], winners: dict, tries: list[dict]) -> None:
-    """The fastest setting of each entry that reaches its target; without one, the most accurate."""
-    for entry in entries:
-        candidates = list(entry.settings())
-        target = workload.target
-        if entry.like:
-            like = next(e for e in ENTRIES[workload.name] if e.label == entry.like)
-            reached = solve(workload, like, dict(like.fixed), 1)
-            target = reached["error"]
-            candidates.append(dict(like.fixed))
-        if len(candidates) == 1:
-            winners[entry.label] = {"settings": candidates[0]}
+def scan(workload: Workload, entry: Entry) -> None:
+    """Stores the fastest setting that reaches the target, or the most accurate one where none does."""
+    winner, tries = search(workload, entry)
+    winners = stored(SETTINGS, {})
+    winners.setdefault(workload.name, {})[entry.label] = winner
+    store(SETTINGS, winners)
+    others = [t for t in stored(SCAN, []) if (t["workload"], t["label"]) != (workload.name, entry.label)]
+    store(SCAN, others + tries)
+
+
+def search(workload: Workload, entry: Entry) -> tuple[dict, list[dict]]:
+    """The winner of an entry, and every try."""
+    candidates, target = list(entry.settings()), workload.target
+    if entry.like:
+        like = next(e for e in ENTRIES[workload.name] if e.label == entry.like)
+        target = solve(workload, like, dict(like.fixed), 1)["error"]
+        candidates.append(dict(like.fixed))
+    if len(candidates) == 1:
+        return {"settings": candidates[0]}, []
+    best, limit, tries = None, LIMIT, []
+    for settings in candidates:
+        one = {"workload": workload.name, "label": entry.label, "settings": settings,
+               **solve(workload, entry, settings, 1, limit)}
+        tries.append(one)
+        show(workload, entry, settings, 1, one)
+        if "failed" in one:
             continue
-        best, limit = None, LIMIT
-        for settings in candidates:
-            one = {"workload": workload.name, "label": entry.label, "settings": settings,
-                   **solve(workload, entry, settings, 1, limit)}
-            tries.append(one)
-            show(workload, entry, settings, 1, one)
-            if "failed" in one:
-                continue
-            one["reached"] = one["error"] <= target
-            if best is None or rank(one) < rank(best):
-                best = one
-                # nobody waits for what has lost already; start and imports take up to 30 s of their own
-                limit = min(LIMIT, 30 + 2 * one["seconds"]) if one["reached"] else LIMIT
-        if best is None:
-            winners[entry.label] = {"settings": candidates[0], "failed": True}
-        else:
-            winners[entry.label] = {k: best[k] for k in ("settings", "reached", "seconds", "error")}
+        one["reached"] = one["error"] <= target
+        if best is None or rank(one) < rank(best):
+            best = one
+            # nobody waits for what has lost already; start and imports take up to 30 s of their own
+            limit = min(LIMIT, 30 + 2 * one["seconds"]) if one["reached"] else LIMIT
+    if best is None:
+        return {"settings": candidates[0], "failed": True}, tries
+    return {k: best[k] for k in ("settings", "reached", "seconds", "processor_seconds", "error")}, tries
 
 
 def rank(one: dict) -> tuple:
@@ -190,22 +195,19 @@ def main() -> None:
     asked = command.parse_args()
 
     DATA.mkdir(exist_ok=True)
-    winners, tries = stored(SETTINGS, {}), stored(SCAN, [])
     jobs = []
     for name in asked.only:
         workload = WORKLOADS[name]
         if asked.references or not (DATA / f"{name}.npz").exists():
             make_reference(workload)
         entries = [e for e in ENTRIES[name] if TOOLS[e.tool].installed and e.label in (asked.label or [e.label])]
-        if asked.scan:
-            tries = [t for t in tries if t["workload"] != name or t["label"] not in {e.label for e in entries}]
-            scan(workload, entries, winners.setdefault(name, {}), tries)
-            store(SETTINGS, winners)
-            store(SCAN, tries)
-        missing = [e.label for e in entries if e.label not in winners.get(name, {})]
+        for entry in entries if asked.scan else ():
+            scan(workload, entry)
+        winners = stored(SETTINGS, {}).get(name, {})
+        missing = [e.label for e in entries if e.label not in winners]
         if missing:
             sys.exit(f"No settings for {', '.join(missing)} of {name}: run with --scan first.")
-        jobs += [(workload, e, winners[name][e.label]["settings"]) for e in entries]
+        jobs += [(workload, e, winners[e.label]["settings"]) for e in entries]
     if asked.repeat:
         fresh = measure(jobs, asked.repeat)
         done = {(r["workload"], r["label"]) for r in fresh}
