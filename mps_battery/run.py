@@ -156,29 +156,27 @@ class _Lane:
         self._constant = schedule.constant
 
     def run(self, bar: _Progress, share: float, keep_states: bool = False, watch_generator: bool = False) -> None:
-        """Visit the times."""
-        with threadpool_limits(1, user_api="blas"):
-            self._run(bar, share, keep_states, watch_generator and self._constant)
-
-    def _run(self, bar: _Progress, share: float, keep_states: bool, watch_generator: bool) -> None:
+        """Visit the times; BLAS gets more than one thread only where bonds are large."""
         before = self.grid[0]
         for k in self.visits:
             t = float(self.grid[k])
-            if self.evolution.ledger.max_bond > ONE_THREAD_BELOW:
-                with threadpool_limits(None, user_api="blas"):
-                    self.evolution.advance(t)
-            else:
-                self.evolution.advance(t)
-            state = self.evolution.state
-            snapshot = Snapshot(state, t, self.observables)
-            self.table.add(snapshot)
-            self.capped_at.append(self.evolution.ledger.cap_bound > 0)
-            if watch_generator:
-                self.generator_energies.append(sum(snapshot.expect(g) for g in self.observables.generators))
-            if keep_states:
-                self.states.append(state)
+            small = self.evolution.ledger.max_bond <= ONE_THREAD_BELOW
+            with threadpool_limits(1 if small else None, user_api="blas"):
+                self._visit(t, keep_states, watch_generator and self._constant)
             bar.advance(share * (t - before))
             before = t
+
+    def _visit(self, t: float, keep_states: bool, watch_generator: bool) -> None:
+        """Evolve to a time and measure there."""
+        self.evolution.advance(t)
+        state = self.evolution.state
+        snapshot = Snapshot(state, t, self.observables)
+        self.table.add(snapshot)
+        self.capped_at.append(self.evolution.ledger.cap_bound > 0)
+        if watch_generator:
+            self.generator_energies.append(sum(snapshot.expect(g) for g in self.observables.generators))
+        if keep_states:
+            self.states.append(state)
 
     def drift(self) -> np.ndarray | None:
         """How far <H> of a constant generator has moved at every time; None for a schedule."""

@@ -108,6 +108,26 @@ def test_blocks_are_the_dense_evolution_in_another_basis():
         np.testing.assert_allclose(s0[:m], s1[:m], atol=1e-12)
 
 
+def test_blocks_take_over_in_a_long_chain():
+    """Rounding mixes charges in dense tensors; that must not keep the blocks away (20 sites, default settings)."""
+    sites = [mb.Spin()] * 20
+    terms = mb.Terms(sites)
+    for k in range(19):
+        for name in ("Sx", "Sy", "Sz"):
+            terms += 1.0, (name, k), (name, k + 1)
+    battery = mb.Battery(sites, range(20), terms, terms, empty="neel")
+    z = {}
+    for blocks in (None, 16):
+        method = mb.TEBD(0.2, blocks=blocks)
+        evolution = method.start(battery.initial_state(), as_schedule(terms), mb.Truncation(), 0.0)
+        evolution.advance(2.5)
+        assert (evolution._chain is None) == (blocks is None)
+        z[blocks] = [evolution.state.reduced([k])[0, 0].real for k in range(20)]
+    np.testing.assert_allclose(z[None], z[16], atol=1e-8)
+    tenpy = mb.charge(battery, [0.0, 0.2], method=mb.Tenpy(0.2), record={"z": mb.Expect("Z")}, bars=False)
+    assert abs(tenpy.data["z"].values[-1, 0]) < 1
+
+
 def test_blocks_wait_for_a_definite_charge():
     """A superposition of charges stays dense, and terms that conserve nothing never turn to blocks."""
     mixed = hopping(6, [np.array([1, 1]), 0, 0, 1, 0, 1])

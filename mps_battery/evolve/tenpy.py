@@ -82,7 +82,7 @@ class TenpyEvolution:
         steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
         options: dict[str, Any] = {
             "dt": span / steps, "N_steps": steps, "order": "4_opt" if self.method.order == 4 else 2,
-            "start_time": self.time,
+            "start_time": self.time, "max_N_sites_per_ring": None,
             "trunc_params": {"chi_max": self.truncation.bond, "svd_min": None,
                              "trunc_cut": self.truncation.weight**0.5},
         }
