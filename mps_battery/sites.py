@@ -49,6 +49,11 @@ class Site(ABC):
         return None
 
     @property
+    def modulus(self) -> int:
+        """Charges add modulo this number; 0 for plain integers."""
+        return 0
+
+    @property
     def d(self) -> int:
         """Dimension of the local space."""
         return len(self.charges)
@@ -224,3 +229,85 @@ class Levels(Site):
     def charges(self) -> Array:
         """`excitations`, else the place in the list."""
         return np.array(self.excitations if self.excitations is not None else range(len(self.names)))
+
+
+@dataclass(frozen=True)
+class DensitySite(Site):
+    """The operators on a site as a local space of dimension d^2, for density matrices written as vectors.
+
+    The basis is orthonormal and Hermitian, tr(G_a G_b) = delta_ab: G_0 = 1 / sqrt(d), then for every pair of states
+    the symmetric and antisymmetric matrix, then the diagonal ones (generalised Gell-Mann matrices); for qubits
+    1, X, Y, Z over sqrt(2). Hermitian operators have real coordinates r_a = tr(G_a A). States: the names of the site,
+    as |v><v|, and "mixed", the identity over d.
+
+    Args:
+        site: The site whose operators these are.
+    """
+
+    site: Site
+
+    @cached_property
+    def basis(self) -> Array:
+        """The matrices G_a, (d^2, d, d)."""
+        d = self.site.d
+        out = [np.eye(d, dtype=complex) / np.sqrt(d)]
+        for j in range(d):
+            for k in range(j + 1, d):
+                flip = np.zeros((d, d), dtype=complex)
+                flip[j, k] = np.sqrt(0.5)
+                out += [flip + flip.T, -1j * flip + 1j * flip.T]
+        for k in range(1, d):
+            out.append(np.diag(np.r_[np.ones(k), -k, np.zeros(d - k - 1)] / np.sqrt(k * (k + 1))).astype(complex))
+        return np.array(out)
+
+    @cached_property
+    def operators(self) -> Mapping[str, Array]:
+        """The identity only; superoperators are made by `liouville`."""
+        return {"I": np.eye(self.site.d**2)}
+
+    @cached_property
+    def states(self) -> Mapping[str, Array]:
+        """|v><v| of every named state, and "mixed"."""
+        named = {name: self.coordinates(np.outer(v, np.conj(v))) for name, v in self.site.states.items()}
+        return named | {"mixed": self.coordinates(np.eye(self.site.d) / self.site.d)}
+
+    @cached_property
+    def charges(self) -> Array:
+        """Parity of the charge that G_a moves between ket and bra: what any charge-conserving generator conserves."""
+        c = self.site.charges
+        moved = [0, *((c[j] - c[k]) % 2 for j in range(self.site.d) for k in range(j + 1, self.site.d) for _ in "xy")]
+        return np.array(moved + [0] * (self.site.d - 1))
+
+    @property
+    def modulus(self) -> int:
+        """2."""
+        return 2
+
+    @cached_property
+    def trace(self) -> Array:
+        """tr(G_a), (d^2,): the vector whose overlap is the trace."""
+        return np.r_[np.sqrt(self.site.d), np.zeros(self.site.d**2 - 1)]
+
+    def coordinates(self, matrix: Array) -> Array:
+        """r_a = tr(G_a A) of a (d, d) matrix, real where it is Hermitian."""
+        r = np.einsum("aij,ji->a", self.basis, matrix)
+        return r.real if np.allclose(matrix, np.conj(matrix).T, rtol=0, atol=1e-14) else r
+
+    def vector(self, label: Label) -> Array:
+        """The density that a label names: "mixed", what the site itself takes (a pure state), or a (d, d) density."""
+        if isinstance(label, str) and label == "mixed":
+            return self.states["mixed"]
+        if isinstance(label, np.ndarray | list | tuple) and np.ndim(label) == 2:
+            matrix = np.asarray(label, dtype=complex)
+            d = self.site.d
+            fits = matrix.shape == (d, d) and np.allclose(matrix, matrix.conj().T, rtol=0, atol=1e-12)
+            fits = fits and bool(np.linalg.eigvalsh(matrix)[0] > -1e-12) and abs(np.trace(matrix) - 1) < 1e-10
+            must(fits, "empty", f"be a {d} x {d} Hermitian, positive matrix of trace one on {self.site}", label)
+            return self.coordinates((matrix + matrix.conj().T) / 2)
+        v = self.site.vector(label)
+        return self.coordinates(np.outer(v, np.conj(v)))
+
+    def superoperator(self, left: Array, right: Array) -> Array:
+        """rho -> left rho right as a matrix on coordinates, M_ab = tr(G_a left G_b right); (d^2, d^2) complex."""
+        g = self.basis
+        return np.einsum("aij,bji->ab", g, left @ g @ right)

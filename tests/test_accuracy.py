@@ -59,7 +59,7 @@ def test_open_ising_quench_against_free_fermions_small():
 def test_open_ising_quench_against_free_fermions():
     """N = 100, t <= 5: energy to 1e-7 relative, <Z> and <XX> to 1e-6, half-chain entropy to 1e-5."""
     times = np.linspace(0, 5, 6)
-    run, reference = free_fermions(100, times, 3e-15)
+    run, reference = free_fermions(100, times, 1e-16)
     check_free_fermions(run, reference, times, 100)
 
 
@@ -118,22 +118,20 @@ def test_plateau_of_the_double_quench():
     assert abs(late - plateau) < 0.02 * plateau
 
 
-MBL_CASES = [(w, k) for w in (3.5, 5.0, 10.0) for k in range(3)]
+MBL_CASES = [(w, k, mb.TEBD()) for w in (3.5, 5.0, 10.0) for k in range(3)]
+MBL_CASES += [(3.5, 0, mb.TDVP(dt=0.15)), (10.0, 0, mb.TDVP(dt=0.08))]     # slower: one realisation
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("disorder", "realisation"), MBL_CASES)
-@pytest.mark.parametrize("method", [mb.TEBD(), mb.TDVP(sites=2)], ids=["tebd", "tdvp"])
+@pytest.mark.parametrize(("disorder", "realisation", "method"), MBL_CASES)
 def test_mbl_realisations(disorder, realisation, method):
     """L = 10, t <= 100: imbalance, entropy and local ergotropy of site 5 to 1e-6 against exact diagonalisation."""
-    if isinstance(method, mb.TDVP) and realisation > 0:
-        pytest.skip("one realisation a disorder for the slower method")
     fields = solved.mbl_table_fields(disorder, 3)[realisation]
     times = np.array([0.0, 1, 3, 10, 30, 100])
     reference = solved.mbl_reference(fields[None], times)
     battery = spin_chain.mbl(cells=10, fields=fields)
     record = {"z": mb.Expect("Z"), "entropy": mb.Entropy(), "work": mb.LocalErgotropy()}
-    run = mb.charge(battery, times, method=method, record=record, truncation=mb.Truncation(bond=32, weight=1e-16))
+    run = mb.charge(battery, times, method=method, record=record, truncation=mb.Truncation(weight=1e-15))
     signs = (-1.0) ** np.arange(10)
     imbalance = (run.data["z"].values * signs).mean(axis=1)
     found = [("imbalance", imbalance, reference.imbalance[0], (run.bars["z"].values).mean(axis=1)),
@@ -146,22 +144,29 @@ def test_mbl_realisations(disorder, realisation, method):
         assert np.all(error <= bar + 1e-10)
 
 
+MBL_PRINTED = {   # W: imbalance, entropy, local ergotropy at t = 1, 3, 10, 30, 100
+    3.5: ([0.563, 0.379, 0.448, 0.462, 0.460], [0.374, 0.554, 0.708, 0.863, 0.985], [0.411, 0.289, 0.297, 0.265, 0.240]),
+    5.0: ([0.654, 0.510, 0.556, 0.599, 0.583], [0.310, 0.380, 0.466, 0.533, 0.592], None),
+    10.0: ([0.795, 0.696, 0.753, 0.778, 0.779], [0.197, 0.191, 0.206, 0.226, 0.237], [1.50, 1.68, 1.68, 1.48, 1.62]),
+}
+
+
 @pytest.mark.slow
-def test_mbl_table_means():
-    """With the table's own draws its means to 1e-3, by TEBD: W = 10, t <= 10 over 150 samples."""
-    times = np.array([0.0, 1, 3, 10])
-    fields = solved.mbl_table_fields(10.0, 150)
-    reference = solved.mbl_reference(fields, times)
+@pytest.mark.parametrize("disorder", MBL_PRINTED)
+def test_mbl_table_means(disorder):
+    """With the table's own draws its means to 1e-3, by TEBD: 150 samples, t <= 100."""
+    times = np.array([0.0, 1, 3, 10, 30, 100])
+    fields = solved.mbl_table_fields(disorder, 150)
     record = {"z": mb.Expect("Z"), "entropy": mb.Entropy(), "work": mb.LocalErgotropy()}
     sums = np.zeros((3, len(times)))
     for h in fields:
-        run = mb.charge(spin_chain.mbl(cells=10, fields=h), times, method=mb.TEBD(), record=record, bars=False)
+        run = mb.charge(spin_chain.mbl(cells=10, fields=h), times, method=mb.TEBD(), record=record, bars=False,
+                        truncation=mb.Truncation(weight=1e-9))
         sums += [(run.data["z"].values * (-1.0) ** np.arange(10)).mean(axis=1), run.data["entropy"].values[:, 4],
                  run.data["work"].values[:, 5]]
-    means = sums / len(fields)
-    expected = [reference.imbalance.mean(axis=0), reference.entropy.mean(axis=0),
-                reference.local_ergotropy.mean(axis=0)]
-    assert np.abs(means - expected).max() < 1e-3
-    printed = [[0.795, 0.696, 0.753], [0.197, 0.191, 0.206], [1.50, 1.68, 1.68]]
-    assert np.abs(means[:2, 1:] - printed[:2]).max() < 1e-3
-    assert np.abs(means[2, 1:] - printed[2]).max() < 6e-3            # printed to two digits
+    for name, mean, printed in zip(("imbalance", "entropy", "work"), sums / len(fields), MBL_PRINTED[disorder],
+                                   strict=True):
+        if printed is not None:
+            deviation = np.abs(mean[1:] - printed).max()
+            print(f"W = {disorder}, {name}: means within {deviation:.1e} of the table")
+            assert deviation <= (1e-3 if printed[0] < 1 else 6e-3)     # the last row is printed to two digits

@@ -100,4 +100,10 @@ ENTRIES: dict[str, list[Entry]] = {
         quimb(2, (0.025,), (2e-6,)),
         quimb(4, (0.25,), (4e-6, 6e-6, 8e-6), ("svd", "svd:eig")),
     ],
+    "W2F": [       # the cap makes the error; weights only say how soon the bond is full
+        *ours((0.5, 1.0), (1e-10, 3e-10, 1e-9), (), charge=False)[:1],
+        tenpy("TEBD, Sz", {"method": "TEBD", "conserve": "Sz"}, {"order": ORDERS, "dt": (0.5,), "cut": (1e-5, 2e-5)}),
+        tenpy("QR-TEBD, Sz", {"method": "QR", "conserve": "Sz"},
+              {"order": ORDERS, "dt": (0.5,), "cut": (1e-5, 2e-5), "expand": (0.1,)}),
+    ],
 }

@@ -36,7 +36,8 @@ LONG = 60.0
 """Seconds; what takes longer is run once."""
 LIMIT = 1800.0
 """Seconds after which a solution is given up."""
-TIGHT = {"W1": {"dt": 0.025, "weight": 1e-20}, "W2N": {"dt": 0.125, "weight": 1e-15}}
+TIGHT = {"W1": {"dt": 0.025, "weight": 1e-20}, "W2N": {"dt": 0.125, "weight": 1e-15},
+         "W2F": {"dt": 0.25, "weight": 1e-13}}
 """Settings of the references (TEBD of mps_battery); their uncertainty is read from a run with twice the step and a
 hundred times the weight."""
 

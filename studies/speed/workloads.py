@@ -65,6 +65,7 @@ def grid(end: float, step: float) -> np.ndarray:
 WORKLOADS = {w.name: w for w in (
     chain("W1", "drive-charged XXZ, N = 100, t = 3", 100, 0.5, grid(3, 0.1), "d" * 100, 1e-6, hx=1.0, hz=0.5),
     chain("W2N", "Néel XXZ, N = 32, t = 6", 32, 0.5, grid(6, 0.25), "ud" * 16, 1e-5, charge=True),
+    chain("W2F", "Néel XXZ, N = 32, t = 8, bond 256 full", 32, 0.5, grid(8, 0.5), "ud" * 16, 2.5e-5, charge=True),
 )}
 
 
