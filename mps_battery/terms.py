@@ -354,6 +354,17 @@ def _multiply(left: Product, right: Product) -> tuple[Product, complex]:
     return tuple(sorted(factors.items())), scalar
 
 
+def product_of(left: Terms, right: Terms) -> Terms:
+    """left right, product by product."""
+    left._same_chain(right)
+    new = Terms(left.sites)
+    for a, c in left.products:
+        for b, e in right.products:
+            product, scalar = _multiply(a, b)
+            new._add(product, scalar * c * e)
+    return new
+
+
 def one_site_sum(sites: Sequence[Site], operator: str, coefficients: Iterable[complex] | None = None) -> Terms:
     """sum_n c_n O_n with one operator name on every site; coefficients default to one."""
     terms = Terms(sites)

@@ -5,65 +5,26 @@ Inside this file tensors are stored with legs p vL vR: a two-site gate is then o
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.linalg import expm
 
 from mps_battery.battery import Schedule
 from mps_battery.checks import must, number, whole
 from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
+from mps_battery.evolve.graded import GradedTrain, Grading
+from mps_battery.evolve.products import cheapest, layers, merged
 from mps_battery.tensors import trains
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
 
 Array = np.ndarray
-
-# Symmetric fourth-order products exp(a0 A) exp(b0 B) exp(a1 A) ... exp(a0 A) for the sums A (even bonds) and B (odd
-# bonds): stages -> (a coefficients, b coefficients, norm of the fifth-order error over words in A and B). Three stages
-# are Forest and Ruth's [1990, Physica D 43, 105]. With four and five stages the free parameters (one and two) were set
-# to minimise that norm; five stages stand 10 times below Suzuki's product of as many layers (9.2e-3) and, at equal
-# work, level with the six stages of Blanes and Moan [2002, J. Comput. Appl. Math. 142, 313].
-_FOREST_RUTH = 1 / (2 - 2 ** (1 / 3))
-FOURTH_ORDER = {
-    3: ((_FOREST_RUTH / 2, (1 - _FOREST_RUTH) / 2), (_FOREST_RUTH, 1 - 2 * _FOREST_RUTH), 1.84e-1),
-    4: ((0.3163930408502195, -0.08163090233541635, 0.5304757229703937),
-        (-0.17716087830909555, 0.6771608783090955), 6.48e-3),
-    5: ((0.09536904797748579, 0.45997784051259016, -0.05534688849007596),
-        (0.25758503262685745, -0.16542859664019374, 0.8156871280266726), 9.61e-4),
-}
-
-
-def layers(order: int, stages: int = 5) -> list[tuple[int, float]]:
-    """One time step as (parity of the bonds, fraction of dt), in order of action."""
-    if order == 2:
-        return [(0, 0.5), (1, 1.0), (0, 0.5)]
-    a, b, _ = FOURTH_ORDER[stages]
-    a = a + a[::-1] if stages % 2 else a + a[-2::-1]
-    b = b + b[-2::-1] if stages % 2 else b + b[::-1]
-    return [pair for x, y in zip(a, (*b, 0.0), strict=True) for pair in ((0, x), (1, y))][:-1]
-
-
-def cheapest(order: int, ratio: float) -> int:
-    """Fewest stages whose error at a step `ratio` times shorter is not above that of five stages at the full step."""
-    if order == 2:
-        return 1
-    return min(stages for stages, (_, _, error) in FOURTH_ORDER.items()
-               if error <= FOURTH_ORDER[5][2] * max(1.0, ratio) ** 4)
-
-
-def merged(steps: int, order: int, stages: int = 5) -> list[tuple[int, float]]:
-    """Several time steps, adjacent layers of the same bonds merged."""
-    out: list[tuple[int, float]] = []
-    for parity, fraction in layers(order, stages) * steps:
-        if out and out[-1][0] == parity:
-            out[-1] = (parity, out[-1][1] + fraction)
-        else:
-            out.append((parity, fraction))
-    return out
-
 
 CROSSOVER = 40
 """Bond from which blocks over a charge are faster than dense tensors: measured on the Neel and domain-wall chains."""
@@ -94,36 +55,32 @@ class TEBD:
         must(self.blocks is None or (whole(self.blocks) and self.blocks >= 0), "blocks",
              "be None or an integer of at least 0", self.blocks)
 
-    def start(self, state: MPS, generator: Schedule, truncation: Truncation, time: float = 0.0) -> TEBDEvolution:
-        """Begin an evolution of `state` under -i `generator`."""
-        return TEBDEvolution(self, state, generator, truncation, time)
+    def start(self, state: MPS | Density, generator: Schedule, truncation: Truncation, time: float = 0.0
+              ) -> HastingsEvolution | CentreEvolution:
+        """Begin an evolution of a pure state under -i `generator`, or of a density under the Liouvillian `generator`."""
+        if isinstance(state, Density) or self.moving_centre:
+            return CentreEvolution(self, state, generator, truncation, time)
+        return HastingsEvolution(self, state, generator, truncation, time)
 
 
-class TEBDEvolution:
+class Evolution(ABC):
     """A state on its way through time; `advance` moves it, `state` shows it."""
 
-    def __init__(self, method: TEBD, state: MPS, generator: Schedule, truncation: Truncation, time: float) -> None:
+    def __init__(self, method: TEBD, generator: Schedule, truncation: Truncation, time: float, bond: int) -> None:
         self.method, self.truncation, self.time = method, truncation, time
-        self.ledger = Ledger(max_bond=max(state.bonds, default=1))
-        self._sites, self._schedule = state.sites, generator
+        self.ledger = Ledger(max_bond=bond)
+        self._schedule = generator
         self._bonds = [h.to_bonds() for h in generator.terms]
-        start = state.canonical(0)
-        self._tensors = [np.ascontiguousarray(t.transpose(1, 0, 2)).astype(complex) for t in start.tensors]
-        self._schmidt = list(start.schmidt_values)
         self._gates: dict[tuple, list[Any]] = {}
-        self._charges = [np.asarray(s.charges) for s in state.sites]
-        self._chain: BlockChain | None = None
-        self._may_block = method.blocks is not None and not method.moving_centre and all(
-            conserved(bonds, self._charges) for bonds in self._bonds)
 
     @property
-    def state(self) -> MPS:
-        """The present state, orthogonality centre at site 0."""
-        if self._chain is not None:
-            tensors, schmidt = self._chain.to_train()
-            return MPS(self._sites, [t.transpose(1, 0, 2) for t in tensors], 0, schmidt)
-        known = None if self.method.moving_centre else list(self._schmidt)
-        return MPS(self._sites, [t.transpose(1, 0, 2) for t in self._tensors], 0, known)
+    @abstractmethod
+    def state(self) -> MPS | Density:
+        """The present state."""
+
+    @abstractmethod
+    def _run(self, sequence: list[tuple[int, float]], values: Array, dt: float) -> None:
+        """Layers (parity of the bonds, fraction of dt) under frozen envelopes."""
 
     def advance(self, time: float) -> None:
         """Evolve to a later time in equal steps not longer than `dt`."""
@@ -143,21 +100,84 @@ class TEBDEvolution:
                     self._run(layers(self.method.order, stages), values, duration)
         self.time = time
 
+    def _totals(self, parity: int, values: Array) -> list[Array]:
+        """The generator on the bonds of one layer."""
+        return [sum(v * h[b] for v, h in zip(values, self._bonds, strict=True))
+                for b in range(parity, len(self._bonds[0]), 2)]
+
+
+class CentreEvolution(Evolution):
+    """Gates in a moving orthogonality centre: of pure states, and of densities in real arithmetic.
+
+    Blocks over the charge (for densities its parity) where generator and state have one, a single block elsewhere.
+    """
+
+    def __init__(self, method: TEBD, state: MPS | Density, generator: Schedule, truncation: Truncation,
+                 time: float) -> None:
+        super().__init__(method, generator, truncation, time, max(state.bonds, default=1))
+        self._open = isinstance(state, Density)
+        train = state.train if isinstance(state, Density) else state
+        self._sites = train.sites
+        if self._open:
+            self._bonds = [[np.ascontiguousarray(h.real) for h in part] for part in self._bonds]
+        tensors = train.tensors if self._open else [t.astype(complex) for t in train.tensors]
+        grading = Grading(tuple(tuple(int(c) for c in s.charges) for s in train.sites), train.sites[0].modulus)
+        chain = None
+        if method.blocks is not None and all(grading.allows(part) for part in self._bonds):
+            chain = GradedTrain.from_train(tensors, grading)
+        if chain is None:
+            chain = GradedTrain.from_train(tensors, Grading.trivial(s.d for s in train.sites))
+        assert chain is not None
+        self._chain = chain
+
+    @property
+    def state(self) -> MPS | Density:
+        """The present state; norm and trace are as the evolution left them."""
+        train = MPS(self._sites, self._chain.to_train(), self._chain.center)
+        return Density(train) if self._open else train
+
     def _run(self, sequence: list[tuple[int, float]], values: Array, dt: float) -> None:
-        rightward = True
+        for parity, fraction in sequence:
+            key = (parity, round(fraction * dt, 14))
+            if key not in self._gates:
+                totals = self._totals(parity, values)
+                gates = real_gates(totals, fraction * dt) if self._open else unitary_gates(totals, fraction * dt)
+                grading = self._chain.grading
+                self._gates[key] = [grading.gate(parity + 2 * k, g) for k, g in enumerate(gates)]
+            self._chain.layer(self._gates[key], parity, self.truncation, self.ledger)
+            self.ledger.end_of_sweep()
+
+
+class HastingsEvolution(Evolution):
+    """Unitary gates without a moving centre, bonds of equal shape together; blocks over a charge for large bonds."""
+
+    def __init__(self, method: TEBD, state: MPS, generator: Schedule, truncation: Truncation, time: float) -> None:
+        super().__init__(method, generator, truncation, time, max(state.bonds, default=1))
+        self._sites = state.sites
+        start = state.canonical(0)
+        self._tensors = [np.ascontiguousarray(t.transpose(1, 0, 2)).astype(complex) for t in start.tensors]
+        self._schmidt = list(start.schmidt_values)
+        self._charges = [np.asarray(s.charges) for s in state.sites]
+        self._chain: BlockChain | None = None
+        self._may_block = method.blocks is not None and all(conserved(bonds, self._charges) for bonds in self._bonds)
+
+    @property
+    def state(self) -> MPS:
+        """The present state, orthogonality centre at site 0."""
+        if self._chain is not None:
+            tensors, schmidt = self._chain.to_train()
+            return MPS(self._sites, [t.transpose(1, 0, 2) for t in tensors], 0, schmidt)
+        return MPS(self._sites, [t.transpose(1, 0, 2) for t in self._tensors], 0, list(self._schmidt))
+
+    def _run(self, sequence: list[tuple[int, float]], values: Array, dt: float) -> None:
         for parity, fraction in sequence:
             self._block_if_large()
             gates = self._layer_gates(parity, fraction * dt, values)
             if self._chain is not None:
                 self._chain.layer(gates, parity, self.truncation, self.ledger)
-            elif self.method.moving_centre:
-                self._tensors = moving_layer(self._tensors, gates, parity, rightward, self.truncation, self.ledger)
-                rightward = not rightward
             else:
                 hastings_layer(self._tensors, self._schmidt, gates, parity, self.truncation, self.ledger)
             self.ledger.end_of_sweep()
-        if self.method.moving_centre and not rightward:
-            self._tensors = _move(self._tensors, len(self._tensors) - 1, 0)
 
     def _block_if_large(self) -> None:
         """Turn to blocks once the bond is large enough for them to pay."""
@@ -171,13 +191,17 @@ class TEBDEvolution:
     def _layer_gates(self, parity: int, tau: float, values: Array) -> list[Any]:
         key = (parity, round(tau, 14))
         if key not in self._gates:
-            bonds = range(parity, len(self._tensors) - 1, 2)
-            total = [sum(v * h[b] for v, h in zip(values, self._bonds, strict=True)) for b in bonds]
-            gates = unitary_gates(total, tau)
-            c = self._charges
+            gates, c = unitary_gates(self._totals(parity, values), tau), self._charges
             self._gates[key] = gates if self._chain is None else [
-                gate_blocks(g, c[b], c[b + 1]) for b, g in zip(bonds, gates, strict=True)]
+                gate_blocks(g, c[b], c[b + 1]) for b, g in zip(range(parity, len(c) - 1, 2), gates, strict=True)]
         return self._gates[key]
+
+
+def real_gates(bonds: Sequence[Array], tau: float) -> list[Array]:
+    """exp(tau l) of real bond matrices (D, D) of a Liouvillian; equal shapes go together."""
+    if len({h.shape for h in bonds}) == 1:
+        return list(expm(tau * np.array(bonds)))
+    return [expm(tau * h) for h in bonds]
 
 
 def unitary_gates(bonds: Sequence[Array], tau: float) -> list[Array]:
@@ -240,43 +264,3 @@ def _update_alike(bonds: list[int], tensors: list[Array], schmidt: list[Array], 
         # Hastings' form cannot carry a norm: what is cut stands in the ledger
         tensors[b] = (rest[j, :, :keep] * (1 - discarded) ** -0.5).reshape(d, l, keep)
         tensors[b + 1] = dagger[j, :, :keep]
-
-
-def moving_layer(tensors: list[Array], gates: Sequence[Array], parity: int, rightward: bool, truncation: Truncation,
-                 ledger: Ledger) -> list[Array]:
-    """Gates on every second bond, swept with the orthogonality centre; the norm is never touched.
-
-    The centre must be at the end where the sweep begins, and stands at the other end afterwards.
-    """
-    bonds = list(range(parity, len(tensors) - 1, 2))
-    pairs = list(zip(bonds, gates, strict=True))
-    centre, end = (0, len(tensors) - 1) if rightward else (len(tensors) - 1, 0)
-    for b, gate in pairs if rightward else reversed(pairs):
-        tensors = _move(tensors, centre, b if rightward else b + 1)
-        left, right = tensors[b], tensors[b + 1]
-        (d, l, _), (e, _, r) = left.shape, right.shape
-        theta = (gate @ (left[:, None] @ right[None]).reshape(d * e, l * r)).reshape(d, e, l, r)
-        u, s, v = trains.svd(theta.transpose(0, 2, 1, 3).reshape(d * l, e * r))
-        keep, discarded, capped = truncation.kept(s * s)
-        ledger.truncated(discarded, keep, capped)
-        u, s, v = u[:, :keep], s[:keep], v[:keep]
-        u, v = (u, s[:, None] * v) if rightward else (u * s, v)
-        tensors[b] = u.reshape(d, l, keep)
-        tensors[b + 1] = np.ascontiguousarray(v.reshape(keep, e, r).transpose(1, 0, 2))
-        centre = b + 1 if rightward else b
-    return _move(tensors, centre, end)
-
-
-def _move(tensors: list[Array], centre: int, to: int) -> list[Array]:
-    """The orthogonality centre moved by QR."""
-    tensors = list(tensors)
-    for n in range(centre, to):
-        d, l, r = tensors[n].shape
-        q, c = np.linalg.qr(tensors[n].reshape(d * l, r))
-        tensors[n], tensors[n + 1] = q.reshape(d, l, -1), c @ tensors[n + 1]
-    for n in range(centre, to, -1):
-        d, l, r = tensors[n].shape
-        q, c = np.linalg.qr(tensors[n].transpose(0, 2, 1).reshape(d * r, l))
-        tensors[n] = np.ascontiguousarray(q.reshape(d, r, -1).transpose(0, 2, 1))
-        tensors[n - 1] = tensors[n - 1] @ c.T
-    return tensors

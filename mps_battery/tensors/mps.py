@@ -140,13 +140,7 @@ class MPS:
 
     def reduced(self, sites: Sequence[int]) -> Array:
         """Reduced density matrix of a few sites, trace one, (prod d, prod d) with the first listed site leading."""
-        check_sites(sites, len(self))
-        must(len(sites) >= 1 and len(set(sites)) == len(sites) and all(0 <= n < len(self) for n in sites),
-             "sites", f"be different sites from 0 to {len(self) - 1}", sites)
-        sites = [int(n) for n in sites]
-        dimension = float(np.prod([float(self.sites[n].d) for n in sites]))
-        if dimension > 2**12:
-            raise InputError(f"Argument `sites` must span at most 4096 dimensions, but spans {dimension:.0f}.")
+        sites, _ = check_kept(sites, self.sites)
         first, last = min(sites), max(sites)
         near = self if self.center is not None and first <= self.center <= last else self.canonical(first)
         env: Array = np.eye(near.tensors[first].shape[0])[None]                  # kept kets x kept bras, bra vL, ket vL
@@ -183,6 +177,18 @@ def check_sites(sites: object, length: int) -> None:
     listed = isinstance(sites, Sequence | np.ndarray | range) and not isinstance(sites, str)
     must(listed and all(whole(n) for n in sites), "sites",  # type: ignore[attr-defined]
          f"be a list of sites from 0 to {length - 1}", sites)
+
+
+def check_kept(sites: Sequence[int], chain: Sequence[Site]) -> tuple[list[int], list[int]]:
+    """The sites of a reduced density matrix as asked and in order, after one check."""
+    check_sites(sites, len(chain))
+    must(len(sites) >= 1 and len(set(sites)) == len(sites) and all(0 <= n < len(chain) for n in sites),
+         "sites", f"be different sites from 0 to {len(chain) - 1}", sites)
+    kept = [int(n) for n in sites]
+    dimension = float(np.prod([float(chain[n].d) for n in kept]))
+    if dimension > 2**12:
+        raise InputError(f"Argument `sites` must span at most 4096 dimensions, but spans {dimension:.0f}.")
+    return kept, sorted(kept)
 
 
 def entropy_of(weights: Array) -> float:

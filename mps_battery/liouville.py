@@ -1,0 +1,149 @@
+"""The Liouvillian as real Terms on densities written as vectors.
+
+A density has real coordinates over products of the Hermitian bases of `DensitySite`, and there
+
+    d rho / dt = -i [H, rho] + sum_j ( L_j rho L_j+ - {L_j+ L_j, rho} / 2 )
+
+is a real linear map. Write the product of a term as P = prod_k A_k; then rho -> P rho R is the product over sites of
+the matrices M_k of rho -> A_k rho R_k, M_k = X_k + i Y_k with X_k, Y_k real, and conjugation of a matrix is the
+exchange of left and right: the map of rho -> R+ rho P+ is prod_k (X_k - i Y_k). Hence
+
+    -i [H, rho]                      = 2 Im (rho -> H rho),
+    -{K, rho} / 2 with K = L+ L      = -Re (rho -> K rho),
+    sum_mn c_m c_n* P_m rho P_n+     = sum_m |c_m|^2 (..) + sum_(m<n) 2 Re (c_m c_n* (..)),
+
+and the real and imaginary parts of a product are sums of products of X_k and Y_k [for nearest neighbours the form
+C_A S_B + S_A C_B of S = {A, .} / 2 and C = -i [A, .] / 2]. Fermionic strings need nothing more: rho -> Z rho Z is real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from mps_battery.battery import Schedule, as_schedule
+from mps_battery.checks import InputError, must
+from mps_battery.sites import Array, DensitySite, Site
+from mps_battery.tensors.density import density_sites
+from mps_battery.terms import Terms, check_terms, matrix_of, product_of
+
+LONGEST = 10
+"""Longest product whose factors all have real and imaginary parts: it becomes up to 2^10 real products."""
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A Lindblad operator.
+
+    Args:
+        terms: L, with the root of its rate inside the coefficients. One product, or a sum: a sum over all sites is a
+            collective jump.
+        rate: Factor on the dissipator as a function of time, at least zero; None for one.
+    """
+
+    terms: Terms
+    rate: Callable[[float], float] | None = None
+
+    def __post_init__(self) -> None:
+        check_terms("jumps", self.terms)
+        must(len(self.terms) > 0, "jumps", "have at least one product each", self.terms)
+        must(self.rate is None or callable(self.rate), "rate", "be a function of time or None", self.rate)
+
+
+def unitary(terms: Terms) -> Terms:
+    """rho -> -i [terms, rho] as real Terms on density sites."""
+    out = Terms(density_sites(terms.sites))
+    for product, c in terms.products:
+        _add_parts(out, [(n, _sides(terms.sites[n], o, None)) for n, o in product], 2 * c, imaginary=True)
+    return out
+
+
+def dissipator(jump: Terms) -> Terms:
+    """rho -> L rho L+ - {L+ L, rho} / 2 as real Terms on density sites."""
+    out = Terms(density_sites(jump.sites))
+    products = list(jump.products)
+    for i, (left, c) in enumerate(products):
+        for j in range(i, len(products)):
+            right, e = products[j]
+            a, b = dict(left), dict(right)
+            factors = [(n, _sides(jump.sites[n], a.get(n), b.get(n))) for n in sorted(a.keys() | b.keys())]
+            _add_parts(out, factors, (1 if i == j else 2) * c * np.conj(e))
+    for product, c in product_of(jump.adjoint(), jump).products:
+        _add_parts(out, [(n, _sides(jump.sites[n], o, None)) for n, o in product], -c)
+    return out
+
+
+def adjoint_dissipator(jump: Terms, observable: Terms) -> Terms:
+    """L+ O L - {L+ L, O} / 2 = (L+ [O, L] + [L+, O] L) / 2: what a jump does to a mean value, as Terms."""
+    up = jump.adjoint()
+    return 0.5 * (product_of(up, observable.commutator(jump)) + product_of(up.commutator(observable), jump))
+
+
+def generator(charging: Terms | Schedule, jumps: Sequence[Jump]) -> Schedule:
+    """The Liouvillian of a charged battery as a schedule of real Terms: the unitary parts first, then dissipators.
+
+    Jumps without a rate are summed into one part; each rate is a part of its own.
+    """
+    schedule = as_schedule(charging)
+    parts = [(unitary(h), f) for h, f in schedule.parts]
+    constant = [dissipator(j.terms) for j in jumps if j.rate is None]
+    if constant:
+        total = constant[0]
+        for one in constant[1:]:
+            total += one
+        parts.append((total, None))
+    parts += [(dissipator(j.terms), _checked(j.rate)) for j in jumps if j.rate is not None]
+    return unchecked(parts)
+
+
+def unchecked(parts: list[tuple[Terms, Callable[[float], float] | None]]) -> Schedule:
+    """A schedule of superoperators, which need not be Hermitian."""
+    schedule = object.__new__(Schedule)
+    object.__setattr__(schedule, "parts", tuple(parts))
+    return schedule
+
+
+def _checked(rate: Callable[[float], float]) -> Callable[[float], float]:
+    """A rate that complains where it is negative."""
+    def value(time: float) -> float:
+        r = rate(time)
+        if np.ndim(r) == 0 and np.isreal(r) and r < 0:
+            raise InputError(f"Argument `rate` must be at least 0 at all times, but is {float(r):g} at time {time:g}.")
+        return r
+
+    return value
+
+
+@cache
+def _sides(site: Site, left: int | None, right: int | None) -> tuple[Array | None, Array | None]:
+    """Real and imaginary part of rho -> A rho B+ on one site; None for a part that is zero."""
+    one = np.eye(site.d)
+    a = one if left is None else matrix_of(left)
+    b = one if right is None else matrix_of(right)
+    m = DensitySite(site).superoperator(a, b.conj().T)
+    return tuple(part if np.abs(part).max() > 1e-14 else None for part in (m.real, m.imag))  # type: ignore[return-value]
+
+
+def _add_parts(out: Terms, factors: Iterable[tuple[int, tuple[Array | None, Array | None]]], coefficient: complex,
+               imaginary: bool = False) -> None:
+    """Add the real (or imaginary) part of coefficient x prod (X + i Y)."""
+    open_products: list[tuple[complex, tuple]] = [(complex(coefficient), ())]
+    for n, (x, y) in factors:
+        grown = []
+        for c, chosen in open_products:
+            if x is not None:
+                grown.append((c, (*chosen, (x, n))))
+            if y is not None:
+                grown.append((1j * c, (*chosen, (y, n))))
+        open_products = grown
+        if len(open_products) > 2**LONGEST:
+            raise InputError(f"Argument `terms` must have products of at most {LONGEST} factors beside fermionic jumps, "
+                             "but one has more: a Liouvillian of longer strings is not built.")
+    for c, chosen in open_products:
+        value = c.imag if imaginary else c.real
+        if abs(value) > 1e-15 * abs(coefficient):
+            out += (value, *chosen)
+
