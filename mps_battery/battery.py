@@ -10,10 +10,38 @@ import numpy as np
 
 from mps_battery.checks import InputError, is_whole, must
 from mps_battery.sites import Label, Site
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.terms import Terms, check_sites, check_terms
 
 Envelope = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A Lindblad operator L of the dissipator L rho L+ - {L+ L, rho} / 2.
+
+    Args:
+        terms: L, with the root of its rate inside the coefficients. One product, or a sum: a sum over all sites is a
+            collective jump.
+        rate: Factor on the dissipator as a function of time, at least zero; None for one.
+    """
+
+    terms: Terms
+    rate: Envelope | None = None
+
+    def __post_init__(self) -> None:
+        check_terms("jumps", self.terms)
+        must(len(self.terms) > 0, "jumps", "have at least one product each", self.terms)
+        must(self.rate is None or callable(self.rate), "rate", "be a function of time or None", self.rate)
+
+    def rate_at(self, time: float) -> float:
+        """The rate at a time."""
+        value = 1.0 if self.rate is None else self.rate(time)
+        plain = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "biuf"
+        must(plain and np.isfinite(value) and value >= 0, "rate", f"be a finite number of at least 0 at time {time:g}",
+             value)
+        return float(value)
 
 
 @dataclass(frozen=True)
@@ -103,9 +131,11 @@ class Battery:
         sites: Local space of every site.
         cells: Sites that store; all others are charger.
         energy: H_B, what is stored; Hermitian Terms.
-        charging: The whole generator while charging, Terms or a Schedule.
+        charging: The whole Hamiltonian while charging, Terms or a Schedule.
+        jumps: Lindblad operators; with any, the state is a density matrix.
         empty: Where it starts: one label for all sites ("up", "down", "neel", a basis index), a list of labels or
-            vectors, "ground" (of `energy`), or an MPS.
+            vectors, "ground" (of `energy`), or an MPS. A density where "mixed" (the identity) or (d, d) matrices
+            are among the labels, or where it is a Density.
         name: Name on the card.
         parameters: Numbers that made it, for the record.
         reference: Paper or book.
@@ -115,7 +145,8 @@ class Battery:
     cells: Sequence[int]
     energy: Terms
     charging: Terms | Schedule
-    empty: Label | Sequence[Label] | MPS = "down"
+    jumps: Sequence[Jump] = ()
+    empty: Label | Sequence[Label] | MPS | Density = "down"
     name: str = "battery"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     reference: str = ""
@@ -127,19 +158,45 @@ class Battery:
              and len(set(cells)) == len(cells),
              "cells", f"be different sites from 0 to {len(self.sites) - 1}", cells or self.cells)
         object.__setattr__(self, "cells", tuple(int(n) for n in cells))
-        must(isinstance(self.empty, str | int | np.integer | Sequence | np.ndarray | MPS), "empty",
-             "be a label, a list of labels or vectors, or an MPS", self.empty)
+        must(isinstance(self.empty, str | int | np.integer | Sequence | np.ndarray | MPS | Density), "empty",
+             "be a label, a list of labels or vectors, an MPS or a Density", self.empty)
         must(isinstance(self.parameters, Mapping), "parameters", "map names to numbers", self.parameters)
         check_terms("energy", self.energy, hermitian=True)
         if not isinstance(self.charging, Schedule):
             check_terms("charging", self.charging, hermitian=True)
         for argument, chain in (("energy", self.energy.sites), ("charging", self.charging.sites)):
-            if chain != self.sites:
-                raise InputError(f"Argument `{argument}` must live on the {len(self.sites)} sites of the battery, but "
-                                 f"its chain has {len(chain)} sites or other site types.")
+            self._same_chain(argument, chain)
+        must(isinstance(self.jumps, Sequence) and all(isinstance(j, Jump) for j in self.jumps), "jumps",
+             "be a list of Jump(terms)", self.jumps)
+        object.__setattr__(self, "jumps", tuple(self.jumps))
+        for jump in self.jumps:
+            self._same_chain("jumps", jump.terms.sites)
 
-    def initial_state(self) -> MPS:
+    def _same_chain(self, argument: str, chain: Sequence[Site]) -> None:
+        if chain != self.sites:
+            raise InputError(f"Argument `{argument}` must live on the {len(self.sites)} sites of the battery, but "
+                             f"its chain has {len(chain)} sites or other site types.")
+
+    @property
+    def mixed(self) -> bool:
+        """Whether its state is a density matrix: jumps act, or it starts from one."""
+        labels = self.empty if isinstance(self.empty, Sequence) and not isinstance(self.empty, str) else [self.empty]
+        return bool(self.jumps) or isinstance(self.empty, Density) or any(
+            (isinstance(label, str) and label == "mixed") or
+            (isinstance(label, np.ndarray | list | tuple) and np.ndim(label) == 2) for label in labels)
+
+    def initial_state(self) -> MPS | Density:
         """The state before charging."""
+        if isinstance(self.empty, Density):
+            must(self.empty.sites == self.sites, "empty", "be a state on the sites of the battery", self.empty.sites)
+            return self.empty.normalised()
+        if self.mixed and not isinstance(self.empty, MPS) and not (
+                isinstance(self.empty, str) and self.empty == "ground"):
+            return Density.product(self.sites, self.empty)
+        pure = self._pure_state()
+        return Density.from_pure(pure) if self.mixed else pure
+
+    def _pure_state(self) -> MPS:
         if isinstance(self.empty, MPS):
             must(self.empty.sites == self.sites, "empty", "be a state on the sites of the battery", self.empty.sites)
             shapes = [np.shape(t) for t in self.empty.tensors]
@@ -154,4 +211,5 @@ class Battery:
             from mps_battery.steady.ground import ground_state
 
             return ground_state(self.energy).state
+        assert not isinstance(self.empty, Density)
         return MPS.product(self.sites, self.empty)

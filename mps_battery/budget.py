@@ -28,13 +28,14 @@ class Budget:
         state_error: Norm distance to the untruncated state as the truncations add up (see `Ledger`); an upper
             estimate that local quantities stay far below.
         energy_drift: Largest change of <H> of a constant generator, which should not move; None for schedules.
-        norm_defect: | <psi|psi> - 1 | at the end.
+        norm_defect: | <psi|psi> - 1 | at the end; of a density | tr rho - 1 |.
         krylov_residual: Sum of reported residuals of exponentials.
         max_bond: Largest bond dimension.
         cap_bound: Truncations in which the cap on the bond dropped more than the allowed weight.
         t_trust: Last time before which the cap never bound and every bar stays below `trust`.
         trust: Largest relative bar that is called trusted.
         worst_bar: Largest bar relative to the largest value of its quantity.
+        least_eigenvalue: Smallest eigenvalue of any two-site marginal of a density that was met; None for pure states.
     """
 
     discarded_weight: float
@@ -47,6 +48,7 @@ class Budget:
     t_trust: float
     trust: float
     worst_bar: float | None
+    least_eigenvalue: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers."""

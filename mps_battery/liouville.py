@@ -18,39 +18,19 @@ C_A S_B + S_A C_B of S = {A, .} / 2 and C = -i [A, .] / 2]. Fermionic strings ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import cache
 
 import numpy as np
 
-from mps_battery.battery import Schedule, as_schedule
-from mps_battery.checks import InputError, must
+from mps_battery.battery import Battery, Schedule, as_schedule
+from mps_battery.checks import InputError
 from mps_battery.sites import Array, DensitySite, Site
 from mps_battery.tensors.density import density_sites
-from mps_battery.terms import Terms, check_terms, matrix_of, product_of
+from mps_battery.terms import Terms, matrix_of, product_of
 
 LONGEST = 10
 """Longest product whose factors all have real and imaginary parts: it becomes up to 2^10 real products."""
-
-
-@dataclass(frozen=True)
-class Jump:
-    """A Lindblad operator.
-
-    Args:
-        terms: L, with the root of its rate inside the coefficients. One product, or a sum: a sum over all sites is a
-            collective jump.
-        rate: Factor on the dissipator as a function of time, at least zero; None for one.
-    """
-
-    terms: Terms
-    rate: Callable[[float], float] | None = None
-
-    def __post_init__(self) -> None:
-        check_terms("jumps", self.terms)
-        must(len(self.terms) > 0, "jumps", "have at least one product each", self.terms)
-        must(self.rate is None or callable(self.rate), "rate", "be a function of time or None", self.rate)
 
 
 def unitary(terms: Terms) -> Terms:
@@ -82,39 +62,27 @@ def adjoint_dissipator(jump: Terms, observable: Terms) -> Terms:
     return 0.5 * (product_of(up, observable.commutator(jump)) + product_of(up.commutator(observable), jump))
 
 
-def generator(charging: Terms | Schedule, jumps: Sequence[Jump]) -> Schedule:
-    """The Liouvillian of a charged battery as a schedule of real Terms: the unitary parts first, then dissipators.
+def generator(battery: Battery) -> Schedule:
+    """What moves the state of a battery: its Hamiltonian, or the Liouvillian where the state is a density.
 
-    Jumps without a rate are summed into one part; each rate is a part of its own.
+    The unitary parts come first, then all jumps without a rate in one part, then one part for every rate.
     """
-    schedule = as_schedule(charging)
-    parts = [(unitary(h), f) for h, f in schedule.parts]
-    constant = [dissipator(j.terms) for j in jumps if j.rate is None]
-    if constant:
-        total = constant[0]
-        for one in constant[1:]:
-            total += one
-        parts.append((total, None))
-    parts += [(dissipator(j.terms), _checked(j.rate)) for j in jumps if j.rate is not None]
-    return unchecked(parts)
-
-
-def unchecked(parts: list[tuple[Terms, Callable[[float], float] | None]]) -> Schedule:
-    """A schedule of superoperators, which need not be Hermitian."""
-    schedule = object.__new__(Schedule)
-    object.__setattr__(schedule, "parts", tuple(parts))
-    return schedule
-
-
-def _checked(rate: Callable[[float], float]) -> Callable[[float], float]:
-    """A rate that complains where it is negative."""
-    def value(time: float) -> float:
-        r = rate(time)
-        if np.ndim(r) == 0 and np.isreal(r) and r < 0:
-            raise InputError(f"Argument `rate` must be at least 0 at all times, but is {float(r):g} at time {time:g}.")
-        return r
-
-    return value
+    schedule = as_schedule(battery.charging)
+    if not battery.mixed:
+        return schedule
+    parts: list[tuple[Terms, Callable[[float], float] | None]] = [(unitary(h), f) for h, f in schedule.parts]
+    constant = Terms(density_sites(battery.sites))
+    for jump in battery.jumps:
+        if jump.rate is None:
+            constant += dissipator(jump.terms)
+        else:
+            parts.append((dissipator(jump.terms), jump.rate_at))
+    if len(constant):
+        parts.append((constant, None))
+    # a schedule of superoperators, which are not Hermitian
+    total = object.__new__(Schedule)
+    object.__setattr__(total, "parts", tuple(parts))
+    return total
 
 
 @cache
@@ -140,8 +108,8 @@ def _add_parts(out: Terms, factors: Iterable[tuple[int, tuple[Array | None, Arra
                 grown.append((1j * c, (*chosen, (y, n))))
         open_products = grown
         if len(open_products) > 2**LONGEST:
-            raise InputError(f"Argument `terms` must have products of at most {LONGEST} factors beside fermionic jumps, "
-                             "but one has more: a Liouvillian of longer strings is not built.")
+            raise InputError(f"Argument `terms` must have products of at most {LONGEST} factors beside fermionic "
+                             "jumps, but one has more: a Liouvillian of longer strings is not built.")
     for c, chosen in open_products:
         value = c.imag if imaginary else c.real
         if abs(value) > 1e-15 * abs(coefficient):

@@ -33,7 +33,7 @@ def plot(run: Run, path: str | Path | None = None, overwrite: bool = False) -> A
     data, times = run.data, run.data["time"].values
     maps = [(name, title) for name, title in
             (("local_ergotropy", "local ergotropy"), ("local_capacity", "local capacity"),
-             ("entropy", "entropy (nats)"))
+             ("entropy", "entropy (nats)"), ("operator_entropy", "operator entropy (nats)"))
             if name in data and data[name].ndim == 2 and data[name].shape[1] > 1]
     curves = [n for n in data if data[n].ndim == 1]
     if not maps and not curves:
@@ -101,7 +101,8 @@ def card_text(run: Run) -> str:
     facts.append(("errors", ", ".join(filter(None, [
         f"discarded weight {budget.discarded_weight:.1e}", f"state error {budget.state_error:.1e}",
         f"energy drift {budget.energy_drift:.1e}" if budget.energy_drift is not None else "",
-        f"norm defect {budget.norm_defect:.1e}",
+        f"norm defect {budget.norm_defect:.1e}" if budget.least_eigenvalue is None else
+        f"trace defect {budget.norm_defect:.1e}, smallest eigenvalue of a marginal {budget.least_eigenvalue:.1e}",
         f"Krylov residual {budget.krylov_residual:.1e}" if budget.krylov_residual else ""]))))
     if run.bars:
         facts.append(("bars", f"largest {budget.worst_bar:.1e} of its quantity, kind: "

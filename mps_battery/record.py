@@ -12,7 +12,7 @@ from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must, shown
 from mps_battery.measure.capacity import LocalCapacity
 from mps_battery.measure.energy import Energy, EnergyVariance, Power
-from mps_battery.measure.entanglement import Entropy
+from mps_battery.measure.entanglement import Entropy, OperatorEntropy, Purity
 from mps_battery.measure.ergotropy import LocalErgotropy
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
@@ -27,14 +27,28 @@ STANDARD: Mapping[str, Quantity] = {
 }
 """What every run records unless told otherwise; local work only where every cell has two levels."""
 
+STANDARD_MIXED: Mapping[str, Quantity] = {
+    "energy": Energy(),
+    "power": Power(),
+    "power_unitary": Power("unitary"),
+    "power_dissipative": Power("dissipative"),
+    "energy_variance": EnergyVariance(),
+    "local_ergotropy": LocalErgotropy(),
+    "local_capacity": LocalCapacity(),
+    "operator_entropy": OperatorEntropy(),
+    "purity": Purity(),
+}
+"""The same for densities."""
+
 _DIMENSIONS = ("time", "site", "other_site", "cell", "bond")
 
 
 def standard_record(battery: Battery) -> dict[str, Quantity]:
-    """The entries of `STANDARD` that apply to a battery."""
+    """The entries of `STANDARD`, or of `STANDARD_MIXED` for a density, that apply to a battery."""
     qubits = all(battery.sites[n].d == 2 for n in battery.cells)
-    return {name: q for name, q in STANDARD.items()
-            if (qubits or not name.startswith("local_")) and (len(battery.sites) > 1 or name != "entropy")}
+    standard = STANDARD_MIXED if battery.mixed else STANDARD
+    return {name: q for name, q in standard.items()
+            if (qubits or not name.startswith("local_")) and (len(battery.sites) > 1 or "entropy" not in name)}
 
 
 class Table:

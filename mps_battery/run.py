@@ -14,15 +14,18 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from mps_battery.battery import Battery, as_schedule
+from mps_battery.battery import Battery, Schedule
 from mps_battery.budget import SAFETY, SAFETY_PROJECTED, Budget, bars_from, relative_bars, shared_times
 from mps_battery.checks import InputError, must
 from mps_battery.evolve.choose import Method, choose, coarser
 from mps_battery.evolve.exact import Exact
 from mps_battery.evolve.tdvp import TDVP
+from mps_battery.liouville import generator
+from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Observables, Snapshot
 from mps_battery.record import Table, standard_record
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
 
@@ -49,8 +52,8 @@ class Run:
     outcome: str
     budget: Budget
     card: Mapping[str, Any]
-    state: MPS | None = field(default=None, repr=False)
-    states: Sequence[MPS] = field(default=(), repr=False)
+    state: MPS | Density | None = field(default=None, repr=False)
+    states: Sequence[MPS | Density] = field(default=(), repr=False)
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
         """Write everything but the states to a NetCDF file, atomically; an existing file is kept unless told."""
@@ -103,17 +106,20 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
     must(isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
     must(isinstance(trust, int | float) and trust > 0, "trust", "be a positive number", trust)
     table = Table(standard_record(battery) if record is None else record, battery)
-    method, why = choose(battery, method, truncation, grid)
-    observables, start = Observables(battery), battery.initial_state()
     begun = clock.perf_counter()
+    schedule = generator(battery)
+    method, why = choose(schedule, method, truncation, grid)
+    observables = MixedObservables(battery) if battery.mixed else Observables(battery)
+    start = battery.initial_state()
     with_bars = bars and not isinstance(method, Exact) and len(grid) > 1
     with _Progress(progress, battery.name, grid[-1] - grid[0], parts=1.4 if with_bars else 1.0) as bar:
-        main = _Lane(method, start, observables, truncation, table, grid, np.arange(len(grid)))
-        main.run(bar, 1.0, keep_states, watch_generator=True)
+        main = _Lane(method, start, observables, schedule, truncation, table, grid, np.arange(len(grid)))
+        main.run(bar, 1.0, keep_states, watch=True)
         coarse = None
         if with_bars:
             stride = 2 if np.min(np.diff(grid)) <= method.dt else 1  # type: ignore[union-attr]
-            coarse = _Lane(*_coarse(method, truncation, start, observables), Table(table.record, battery), grid,
+            loose_method, loose = coarser(method, truncation)
+            coarse = _Lane(loose_method, start, observables, schedule, loose, Table(table.record, battery), grid,
                            shared_times(len(grid), stride))
             coarse.run(bar, 0.4)
     data = main.dataset()
@@ -145,35 +151,41 @@ def check_times(times: Sequence[float] | np.ndarray) -> np.ndarray:
 class _Lane:
     """One evolution with its record, at some of the times."""
 
-    def __init__(self, method: Method, start: MPS, observables: Observables, truncation: Truncation, table: Table,
-                 grid: np.ndarray, visits: np.ndarray) -> None:
-        schedule = as_schedule(observables.battery.charging)
-        self.evolution = method.start(start, schedule, truncation, float(grid[0]))
+    def __init__(self, method: Method, start: MPS | Density, observables: Observables, schedule: Schedule,
+                 truncation: Truncation, table: Table, grid: np.ndarray, visits: np.ndarray) -> None:
+        self.evolution = method.start(start, schedule, truncation, float(grid[0]))  # type: ignore[arg-type]
         self.table, self.observables, self.grid, self.visits = table, observables, grid, visits
-        self.states: list[MPS] = []
+        self.states: list[MPS | Density] = []
+        self.least_eigenvalue = np.inf
         self.generator_energies: list[float] = []
         self.capped_at: list[bool] = []
-        self._constant = schedule.constant
+        self._conserves = schedule.constant and not observables.battery.jumps
 
-    def run(self, bar: _Progress, share: float, keep_states: bool = False, watch_generator: bool = False) -> None:
+    def run(self, bar: _Progress, share: float, keep_states: bool = False, watch: bool = False) -> None:
         """Visit the times; BLAS gets more than one thread only where bonds are large."""
         before = self.grid[0]
         for k in self.visits:
             t = float(self.grid[k])
             small = self.evolution.ledger.max_bond <= ONE_THREAD_BELOW
             with threadpool_limits(1 if small else None, user_api="blas"):
-                self._visit(t, keep_states, watch_generator and self._constant)
+                self._visit(t, keep_states, watch)
             bar.advance(share * (t - before))
             before = t
 
-    def _visit(self, t: float, keep_states: bool, watch_generator: bool) -> None:
+    def _visit(self, t: float, keep_states: bool, watch: bool) -> None:
         """Evolve to a time and measure there."""
         self.evolution.advance(t)
         state = self.evolution.state
-        snapshot = Snapshot(state, t, self.observables)
+        if isinstance(state, Density):
+            assert isinstance(self.observables, MixedObservables)
+            snapshot: Snapshot = MixedSnapshot(state, t, self.observables)
+            if watch:
+                self.least_eigenvalue = min(self.least_eigenvalue, state.least_marginal())
+        else:
+            snapshot = Snapshot(state, t, self.observables)
         self.table.add(snapshot)
         self.capped_at.append(self.evolution.ledger.cap_bound > 0)
-        if watch_generator:
+        if watch and self._conserves:
             self.generator_energies.append(sum(snapshot.expect(g) for g in self.observables.generators))
         if keep_states:
             self.states.append(state)
@@ -198,12 +210,6 @@ class _Lane:
         return data
 
 
-def _coarse(method: Method, truncation: Truncation, start: MPS, observables: Observables
-            ) -> tuple[Method, MPS, Observables, Truncation]:
-    loose_method, loose = coarser(method, truncation)
-    return loose_method, start, observables, loose
-
-
 def _budget(lane: _Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> Budget:
     ledger, grid = lane.evolution.ledger, lane.grid
     trusted = ~np.array(lane.capped_at)
@@ -216,11 +222,14 @@ def _budget(lane: _Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> Bu
     last = int(failed[0]) - 1 if len(failed) else len(grid) - 1
     moved = lane.drift()
     drift = None if moved is None else float(moved.max())
+    state = lane.evolution.state
+    density = isinstance(state, Density)
+    defect = abs(state.trace - 1.0) if isinstance(state, Density) else abs(state.norm**2 - 1.0)
     return Budget(
         discarded_weight=float(ledger.discarded_weight), state_error=float(ledger.state_error), energy_drift=drift,
-        norm_defect=abs(lane.evolution.state.norm**2 - 1.0), krylov_residual=float(ledger.krylov_residual),
+        norm_defect=defect, krylov_residual=float(ledger.krylov_residual),
         max_bond=int(ledger.max_bond), cap_bound=int(ledger.cap_bound), t_trust=float(grid[max(last, 0)]), trust=trust,
-        worst_bar=worst)
+        worst_bar=worst, least_eigenvalue=float(lane.least_eigenvalue) if density else None)
 
 
 def _outcome(method: Method, why: str, truncation: Truncation, budget: Budget, grid: np.ndarray) -> str:

@@ -9,6 +9,7 @@ from mps_battery.battery import as_schedule
 from mps_battery.evolve import tebd
 from mps_battery.evolve.choose import choose
 from mps_battery.evolve.tdvp import taylor_step
+from mps_battery.liouville import generator
 from mps_battery.models import spin_chain
 from mps_battery.tensors import krylov, trains
 from mps_battery.tensors.truncation import Ledger
@@ -258,7 +259,7 @@ def test_engine_chooses_and_says_why():
         (spin_chain.xxz(cells=40), mb.TEBD, "nearest neighbours"),
         (spin_chain.power_law(cells=40), mb.TDVP, "reach over 39 sites"),
     ]:
-        method, why = choose(battery, None, mb.Truncation(), times)
+        method, why = choose(generator(battery), None, mb.Truncation(), times)
         assert isinstance(method, kind)
         assert reason in why
 

@@ -19,8 +19,8 @@ SOURCES = sorted(p for folder in ("mps_battery", "models", "tests", "studies") f
                  if ENGINE / "models" not in p.parents)
 PACKAGE = [p for p in SOURCES if p.is_relative_to(ENGINE)]
 
-ORDER = ["checks", "sites", "tensors", "terms", "battery", "evolve", "steady", "measure", "record", "budget", "storage",
-         "plot", "run", "spec", "models", "cli"]
+ORDER = ["checks", "sites", "tensors", "terms", "battery", "liouville", "evolve", "steady", "measure", "record",
+         "budget", "storage", "plot", "run", "spec", "models", "cli"]
 """Files and folders of the package, each importing only those to its left (and its own folder)."""
 INSIDE_FUNCTIONS = {("battery", "steady"), ("run", "mps_battery"), ("storage", "run")}
 """The other way only where it is called: a ground state as a start, the version of a card, the class of a result."""
@@ -34,7 +34,8 @@ PUBLIC = {
     "Spin", "Boson", "Fermion", "Levels", "Terms", "MPS", "Truncation",
     "TEBD", "TDVP", "Exact", "Tenpy", "ground_state",
     "STANDARD", "Energy", "Power", "EnergyVariance", "LocalErgotropy", "LocalCapacity", "Entropy", "Expect",
-    "Correlator", "Reduced", "local_ergotropy", "local_capacity",
+    "Correlator", "Reduced", "Jump", "Density", "STANDARD_MIXED", "OperatorEntropy", "BlockEntropy", "Purity",
+    "Renyi2", "local_ergotropy", "local_capacity",
 }
 
 

@@ -12,12 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from mps_battery.battery import Battery, Schedule, as_schedule
+from mps_battery.battery import Schedule
 from mps_battery.checks import InputError, shown
 from mps_battery.evolve.exact import Exact
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.evolve.tenpy import Tenpy
+from mps_battery.sites import DensitySite
 from mps_battery.tensors.truncation import Truncation
 from mps_battery.terms import Terms
 
@@ -27,11 +28,18 @@ EXACT_DIMENSION = 2**10
 """Up to this dimension of the whole space the dense twin is faster than any truncated evolution."""
 
 
-def choose(battery: Battery, method: Method | None, truncation: Truncation, times: np.ndarray) -> tuple[Method, str]:
-    """The method with its step filled in, and a sentence that says why."""
-    schedule = as_schedule(battery.charging)
+def choose(schedule: Schedule, method: Method | None, truncation: Truncation, times: np.ndarray) -> tuple[Method, str]:
+    """The method with its step filled in, and a sentence that says why.
+
+    Args:
+        schedule: The generator: a Hamiltonian, or a Liouvillian on density sites.
+        method: What the caller asked for; None leaves it to the engine.
+        truncation: Decides the natural step.
+        times: When to record.
+    """
     reach = max(h.reach for h in schedule.terms)
-    dimension = float(np.prod([float(s.d) for s in battery.sites]))
+    dimension = float(np.prod([float(s.d) for s in schedule.sites]))
+    density = isinstance(schedule.sites[0], DensitySite)
     if method is None:
         if dimension <= EXACT_DIMENSION:
             method, why = Exact(), f"the whole space has only {dimension:.0f} dimensions"
@@ -46,6 +54,8 @@ def choose(battery: Battery, method: Method | None, truncation: Truncation, time
     if isinstance(method, TEBD | Tenpy) and reach > 1:
         raise InputError(f"Argument `method` must be TDVP or Exact for terms that reach over {reach} sites, but is "
                          f"{type(method).__name__}, which takes nearest neighbours only.")
+    if isinstance(method, Tenpy) and density:
+        raise InputError("Argument `method` must be TEBD, TDVP or Exact for a density, but is Tenpy.")
     if not isinstance(method, Exact) and method.dt is None:
         method = replace(method, dt=natural_step(schedule, method, truncation, times))
     return method, why
@@ -60,6 +70,8 @@ def strength(schedule: Schedule, times: np.ndarray) -> float:
 
 def _strength(terms: Terms) -> float:
     if terms.reach <= 1 and len(terms.sites) > 1:
+        if isinstance(terms.sites[0], DensitySite):     # of a commutator the norm is the whole width
+            return max(float(np.linalg.norm(h, 2)) for h in terms.to_bonds()) / 2
         spectra = [np.linalg.eigvalsh(h) for h in terms.to_bonds()]
         return float(max(e[-1] - e[0] for e in spectra)) / 2
     # long range: what touches one site, each product counted by its norm

@@ -12,6 +12,7 @@ from scipy.integrate import solve_ivp
 from mps_battery.battery import Schedule
 from mps_battery.checks import InputError, must, number
 from mps_battery.tensors import krylov
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
 
@@ -37,32 +38,38 @@ class Exact:
         must(number(self.tolerance) and 0 < self.tolerance < 1, "tolerance",
              "be a number between 0 and 1", self.tolerance)
 
-    def start(self, state: MPS, generator: Schedule, truncation: Truncation, time: float = 0.0) -> ExactEvolution:
-        """Begin an evolution of `state` under -i `generator`."""
+    def start(self, state: MPS | Density, generator: Schedule, truncation: Truncation, time: float = 0.0
+              ) -> ExactEvolution:
+        """Begin an evolution of a pure state under -i `generator`, or of a density under a Liouvillian."""
         del truncation  # nothing is truncated
         return ExactEvolution(self, state, generator, time)
 
 
 class ExactEvolution:
-    """A vector on its way through time; `advance` moves it, `state` shows it as an MPS."""
+    """A vector on its way through time; `advance` moves it, `state` shows it as an MPS or a Density."""
 
-    def __init__(self, method: Exact, state: MPS, generator: Schedule, time: float) -> None:
+    def __init__(self, method: Exact, state: MPS | Density, generator: Schedule, time: float) -> None:
         self.method, self.time, self.ledger = method, time, Ledger()
-        self._sites, self._schedule = state.sites, generator
-        dimension = float(np.prod([float(s.d) for s in state.sites]))
+        self._open = isinstance(state, Density)
+        train = state.train if isinstance(state, Density) else state
+        self._sites, self._schedule = train.sites, generator
+        dimension = float(np.prod([float(s.d) for s in train.sites]))
         if dimension > LARGEST:
             raise InputError(f"Argument `method` must not be Exact for a space of dimension {dimension:.3g}: at most "
                              f"{LARGEST} fit; use TEBD or TDVP.")
-        self._vector = state.to_dense().astype(complex)
-        self._parts: list[sp.csr_matrix] = [h.to_sparse() for h in generator.terms]
+        self._vector = train.to_dense().astype(float if self._open else complex)
+        self._parts: list[sp.csr_matrix] = [h.to_sparse().real if self._open else -1j * h.to_sparse()
+                                            for h in generator.terms]
         self._spectrum: tuple[Array, Array] | None = None
-        if generator.constant and dimension <= DIAGONALISED:
-            self._spectrum = scipy.linalg.eigh(sum(self._parts).toarray())
+        if generator.constant and not self._open and dimension <= DIAGONALISED:
+            self._spectrum = scipy.linalg.eigh((1j * sum(self._parts)).toarray())
+        self._propagators: dict[float, Array] = {}
 
     @property
-    def state(self) -> MPS:
+    def state(self) -> MPS | Density:
         """The present state."""
-        return MPS.from_dense(self._sites, self._vector)
+        train = MPS.from_dense(self._sites, self._vector)
+        return Density(train) if self._open else train
 
     def advance(self, time: float) -> None:
         """Evolve to a later time."""
@@ -72,10 +79,16 @@ class ExactEvolution:
         if self._spectrum is not None:
             e, u = self._spectrum
             self._vector = u @ (np.exp(-1j * e * span) * (u.conj().T @ self._vector))
+        elif self._schedule.constant and self._open and self._vector.size <= DIAGONALISED:
+            key = round(span, 14)
+            if key not in self._propagators:
+                self._propagators[key] = scipy.linalg.expm(span * sum(self._parts).toarray())
+            self._vector = self._propagators[key] @ self._vector
         elif self._schedule.constant:
-            total = sum(self._parts)
-            self._vector, residual = krylov.exponential(total.__matmul__, self._vector, -1j * span,
-                                                        self.method.tolerance)
+            apply = (sum(self._parts) if self._open else 1j * sum(self._parts)).__matmul__
+            exponential = krylov.general_exponential if self._open else krylov.exponential
+            self._vector, residual = exponential(apply, self._vector, span if self._open else -1j * span,
+                                                 self.method.tolerance)
             self.ledger.krylov_residual += residual
         else:
             self._vector = self._integrate(time)
@@ -84,7 +97,7 @@ class ExactEvolution:
 
     def _integrate(self, time: float) -> Array:
         def slope(t: float, v: Array) -> Array:
-            return -1j * sum(f * (h @ v) for f, h in zip(self._schedule.values(t), self._parts, strict=True))
+            return sum(f * (h @ v) for f, h in zip(self._schedule.values(t), self._parts, strict=True))
 
         out = solve_ivp(slope, (self.time, time), self._vector, method="DOP853", rtol=max(self.method.tolerance, 3e-14),
                         atol=self.method.tolerance)

@@ -1,9 +1,9 @@
 """A train in blocks over a conserved charge, with an orthogonality centre that TEBD sweeps along.
 
-Every truncation in a moving centre is an orthogonal projection, also where gates are not unitary: Hastings' form is only
-for unitary gates, since others destroy the canonical form that it relies on. The charge may be an integer (excitations),
-a parity (densities under a generator that conserves charge: ket minus bra, modulo two, which keeps the blocks real), or
-nothing (one block, the dense case).
+Every truncation in a moving centre is an orthogonal projection, also where gates are not unitary: Hastings' form is
+only for unitary gates, since others destroy the canonical form that it relies on. The charge may be an integer
+(excitations), a parity (densities under a generator that conserves charge: ket minus bra, modulo two, which keeps the
+blocks real), or nothing (one block, the dense case).
 
 Block (ql, c) of a site has legs p vL vR: p runs over the local states of charge c, vL over the left bond states of
 charge ql; the right bond states have charge ql + c.
@@ -102,7 +102,7 @@ class GradedTrain:
             for q, x in carry.items():
                 for c, states in grading.members(n).items():
                     rows[grading.add(q, c)].append(((q, c), np.tensordot(x, t[:, states], 1).transpose(1, 0, 2)))
-            carry, site = {}, {}
+            carry, site = {}, Blocks()
             scale = np.sqrt(sum(np.linalg.norm(a) ** 2 for parts in rows.values() for _, a in parts))
             for m, parts in rows.items():
                 matrix = np.concatenate([a.reshape(-1, a.shape[2]) for _, a in parts])
@@ -159,7 +159,7 @@ class GradedTrain:
             self._step_left()
 
     def _step_right(self) -> None:
-        n, new, factors = self.center, {}, {}
+        n, new, factors = self.center, Blocks(), {}
         for m, keys in self._by_right(n).items():
             parts = [(key, self.blocks[n][key]) for key in keys]
             matrix = np.concatenate([a.reshape(-1, a.shape[2]) for _, a in parts]) if len(parts) > 1 else \
@@ -171,7 +171,7 @@ class GradedTrain:
         self.center = n + 1
 
     def _step_left(self) -> None:
-        n, new, factors = self.center, {}, {}
+        n, new, factors = self.center, Blocks(), {}
         for m, keys in self._by_left(n).items():
             parts = [(key, self.blocks[n][key]) for key in keys]
             matrix = np.concatenate([_columns(a) for _, a in parts], 1) if len(parts) > 1 else _columns(parts[0][1])

@@ -6,17 +6,22 @@ Bonds grow from product states by Taylor steps, and in one-site sweeps by a glob
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from mps_battery.battery import Schedule
 from mps_battery.checks import must, number, whole
 from mps_battery.tensors import environment, krylov, trains
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
 
 Array = np.ndarray
+Exponential = Callable[..., tuple[Array, float]]
+"""(operator, vector, z) -> (exp(z operator) vector, residual)."""
 
 _SUZUKI = 1 / (4 - 4 ** (1 / 3))
 COMPOSITION = {2: (1.0,), 4: (_SUZUKI, _SUZUKI, 1 - 4 * _SUZUKI, _SUZUKI, _SUZUKI)}
@@ -49,25 +54,32 @@ class TDVP:
         must(whole(self.start_bond) and self.start_bond >= 0, "start_bond",
              "be an integer of at least 0", self.start_bond)
 
-    def start(self, state: MPS, generator: Schedule, truncation: Truncation, time: float = 0.0) -> TDVPEvolution:
-        """Begin an evolution of `state` under -i `generator`."""
+    def start(self, state: MPS | Density, generator: Schedule, truncation: Truncation, time: float = 0.0
+              ) -> TDVPEvolution:
+        """Begin an evolution of a pure state under -i `generator`, or of a density under a Liouvillian."""
         return TDVPEvolution(self, state, generator, truncation, time)
 
 
 class TDVPEvolution:
     """A state on its way through time; `advance` moves it, `state` shows it."""
 
-    def __init__(self, method: TDVP, state: MPS, generator: Schedule, truncation: Truncation, time: float) -> None:
+    def __init__(self, method: TDVP, state: MPS | Density, generator: Schedule, truncation: Truncation,
+                 time: float) -> None:
         self.method, self.truncation, self.time = method, truncation, time
         self.ledger = Ledger(max_bond=max(state.bonds, default=1))
-        self._sites, self._schedule = state.sites, generator
+        self._open = isinstance(state, Density)
+        train = state.train if isinstance(state, Density) else state
+        self._sites, self._schedule = train.sites, generator
         self._mpos = [h.to_mpo() for h in generator.terms]
-        self._tensors = [t.astype(complex) for t in state.canonical(0).tensors]
+        self._tensors = [t.astype(float if self._open else complex) for t in train.canonical(0).tensors]
+        self._exponential: Exponential = krylov.general_exponential if self._open else krylov.exponential
+        self._factor: complex = 1.0 if self._open else -1j      # the generator is factor x MPO
 
     @property
-    def state(self) -> MPS:
-        """The present state, orthogonality centre at site 0."""
-        return MPS(self._sites, list(self._tensors), 0)
+    def state(self) -> MPS | Density:
+        """The present state, orthogonality centre at site 0; norm and trace are as the evolution left them."""
+        train = MPS(self._sites, list(self._tensors), 0)
+        return Density(train) if self._open else train
 
     def advance(self, time: float) -> None:
         """Evolve to a later time in equal steps not longer than `dt`."""
@@ -80,7 +92,7 @@ class TDVPEvolution:
             while self._small() and span > 1e-12:
                 # far from the tangent space of so small a state, one Taylor step may be as long as its series settles
                 dt = min(span, max(self.method.dt, 0.4 / max(_spread(self._tensors, generator), 1e-12)))
-                self._tensors = taylor_step(self._tensors, generator, dt, self.truncation, self.ledger)
+                self._tensors = taylor_step(self._tensors, generator, self._factor * dt, self.truncation, self.ledger)
                 span -= dt
         if span > 1e-12:
             steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
@@ -104,13 +116,14 @@ class TDVPEvolution:
     def _step(self, mpo: list[Array], dt: float) -> None:
         """One time step: grow the bonds where that is needed, then sweep right and left."""
         if self._small():
-            self._tensors = taylor_step(self._tensors, mpo, dt, self.truncation, self.ledger)
+            self._tensors = taylor_step(self._tensors, mpo, self._factor * dt, self.truncation, self.ledger)
             return
         if self.method.sites == 1 and self.method.start_bond > 0:
             self._tensors = expand(self._tensors, mpo, dt, self.truncation)
         sweep = _two_site_sweeps if self.method.sites == 2 else _one_site_sweeps
         for fraction in COMPOSITION[self.method.order]:
-            sweep(self._tensors, mpo, fraction * dt, self.truncation, self.ledger, self.method.krylov)
+            sweep(self._tensors, mpo, fraction * self._factor * dt, self.truncation, self.ledger,
+                  partial(self._exponential, tolerance=self.method.krylov))
         self.ledger.max_bond = max(self.ledger.max_bond, *(t.shape[2] for t in self._tensors))
 
 
@@ -141,23 +154,23 @@ def taylor_terms(tensors: list[Array], mpo: list[Array], dt: float, negligible: 
     return terms, float(energy)
 
 
-def taylor_step(tensors: list[Array], mpo: list[Array], dt: float, truncation: Truncation, ledger: Ledger
+def taylor_step(tensors: list[Array], mpo: list[Array], z: complex, truncation: Truncation, ledger: Ledger
                 ) -> list[Array]:
-    """exp(-i dt H) psi by its Taylor series in the arithmetic of trains.
+    """exp(z H) psi by its Taylor series in the arithmetic of trains; z = -i dt, or dt for a Liouvillian.
 
     Where the bonds are small, as behind a product state, this is exact to the truncation, while the projector
     splitting of TDVP loses what lies outside the small tangent space. A step whose series does not settle is halved.
     """
     norm = float(np.linalg.norm(tensors[0]))
     negligible = max(0.003 * truncation.weight**0.5, 1e-13) * norm
-    terms, energy = taylor_terms(tensors, mpo, dt, negligible, depth=30)
+    terms, energy = taylor_terms(tensors, mpo, abs(z), negligible, depth=30)
     if np.linalg.norm(terms[-1][0]) >= negligible or np.linalg.norm(terms[0][0]) > 3 * norm:
-        half = taylor_step(tensors, mpo, dt / 2, truncation, ledger)
-        return taylor_step(half, mpo, dt / 2, truncation, ledger)
+        half = taylor_step(tensors, mpo, z / 2, truncation, ledger)
+        return taylor_step(half, mpo, z / 2, truncation, ledger)
     total = tensors
     for k, term in enumerate(terms, start=1):
-        total = trains.compress(trains.add(total, [(-1j) ** k * term[0], *term[1:]]), 1e-14, 0.1 * negligible)
-    total = [np.exp(-1j * energy * dt) * total[0], *total[1:]]
+        total = trains.compress(trains.add(total, [(z / abs(z)) ** k * term[0], *term[1:]]), 1e-14, 0.1 * negligible)
+    total = [np.exp(z * energy) * total[0], *total[1:]]
     ledger.krylov_residual += float(np.linalg.norm(terms[-1][0]))
     # bonds are small here: a hundredth of the allowed weight costs little and keeps the start out of the budget
     return truncate(total, replace(truncation, weight=0.01 * truncation.weight), ledger)
@@ -205,9 +218,9 @@ def expand(tensors: list[Array], mpo: list[Array], dt: float, truncation: Trunca
     return out
 
 
-def _two_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncation: Truncation, ledger: Ledger,
-                     tolerance: float) -> None:
-    """Right and back, dt/2 each, in place: pair forward, then the site passed on backward."""
+def _two_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncation: Truncation, ledger: Ledger,
+                     exponential: Exponential) -> None:
+    """Right and back, z/2 each, in place: pair forward, then the site passed on backward."""
     last = len(tensors) - 2
     left = [environment.edge()]
     right = environment.right_environments(tensors, mpo)
@@ -215,8 +228,8 @@ def _two_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncati
         for b in range(last + 1) if rightward else range(last, -1, -1):
             # 1. evolve the pair
             theta = np.tensordot(tensors[b], tensors[b + 1], 1)                    # vL p [v]; [v] q vR
-            theta, residual = krylov.exponential(
-                PairOperator(left[b], mpo[b], mpo[b + 1], right[b + 1]), theta, -0.5j * dt, tolerance)
+            theta, residual = exponential(
+                PairOperator(left[b], mpo[b], mpo[b + 1], right[b + 1]), theta, 0.5 * z)
             ledger.krylov_residual += residual
             # 2. split and truncate
             l, d, e, r = theta.shape
@@ -229,20 +242,20 @@ def _two_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncati
             # 3. absorb the finished site into its environment, evolve the other one back
             if rightward and b < last:
                 left.append(environment.from_left(left[b], u, mpo[b]))
-                tensors[b + 1], residual = krylov.exponential(
-                    SiteOperator(left[b + 1], mpo[b + 1], right[b + 1]), tensors[b + 1], 0.5j * dt, tolerance)
+                tensors[b + 1], residual = exponential(
+                    SiteOperator(left[b + 1], mpo[b + 1], right[b + 1]), tensors[b + 1], -0.5 * z)
                 ledger.krylov_residual += residual
             elif not rightward and b > 0:
                 right[b] = environment.from_right(right[b + 1], v, mpo[b + 1])
-                tensors[b], residual = krylov.exponential(
-                    SiteOperator(left[b], mpo[b], right[b]), tensors[b], 0.5j * dt, tolerance)
+                tensors[b], residual = exponential(
+                    SiteOperator(left[b], mpo[b], right[b]), tensors[b], -0.5 * z)
                 ledger.krylov_residual += residual
         ledger.end_of_sweep()
 
 
-def _one_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncation: Truncation, ledger: Ledger,
-                     tolerance: float) -> None:
-    """Right and back, dt/2 each, in place: site forward, then the bond matrix backward."""
+def _one_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncation: Truncation, ledger: Ledger,
+                     exponential: Exponential) -> None:
+    """Right and back, z/2 each, in place: site forward, then the bond matrix backward."""
     del truncation  # nothing is truncated
     last = len(tensors) - 1
     left = [environment.edge()]
@@ -250,8 +263,8 @@ def _one_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncati
     for rightward in (True, False):
         for n in range(last + 1) if rightward else range(last, -1, -1):
             # 1. evolve the site
-            a, residual = krylov.exponential(
-                SiteOperator(left[n], mpo[n], right[n]), tensors[n], -0.5j * dt, tolerance)
+            a, residual = exponential(
+                SiteOperator(left[n], mpo[n], right[n]), tensors[n], 0.5 * z)
             ledger.krylov_residual += residual
             tensors[n] = a
             l, d, r = a.shape
@@ -260,14 +273,14 @@ def _one_site_sweeps(tensors: list[Array], mpo: list[Array], dt: float, truncati
                 q, c = np.linalg.qr(a.reshape(l * d, r))
                 tensors[n] = q.reshape(l, d, -1)
                 left.append(environment.from_left(left[n], tensors[n], mpo[n]))
-                c, residual = krylov.exponential(BondOperator(left[n + 1], right[n]), c, 0.5j * dt, tolerance)
+                c, residual = exponential(BondOperator(left[n + 1], right[n]), c, -0.5 * z)
                 tensors[n + 1] = np.tensordot(c, tensors[n + 1], 1)
                 ledger.krylov_residual += residual
             elif not rightward and n > 0:
                 q, c = np.linalg.qr(a.reshape(l, d * r).T)
                 tensors[n] = q.T.reshape(-1, d, r)
                 right[n - 1] = environment.from_right(right[n], tensors[n], mpo[n])
-                c, residual = krylov.exponential(BondOperator(left[n], right[n - 1]), c.T, 0.5j * dt, tolerance)
+                c, residual = exponential(BondOperator(left[n], right[n - 1]), c.T, -0.5 * z)
                 tensors[n - 1] = np.tensordot(tensors[n - 1], c, 1)
                 ledger.krylov_residual += residual
 

@@ -40,7 +40,8 @@ class TEBD:
         order: 2 or 4.
         blocks: Largest bond of dense tensors where a charge is conserved: above it, tensors become blocks over the
             charge (Hastings' form only). None never does that.
-        moving_centre: Sweep with a moving orthogonality centre, so that every truncation is an exact projection and
+        moving_centre: Sweep with a moving orthogonality centre (densities always do), so that every truncation is an
+            exact projection and
             the norm is never touched, instead of Hastings' cheaper form [2009, J. Math. Phys. 50, 095207].
     """
 
@@ -57,7 +58,7 @@ class TEBD:
 
     def start(self, state: MPS | Density, generator: Schedule, truncation: Truncation, time: float = 0.0
               ) -> HastingsEvolution | CentreEvolution:
-        """Begin an evolution of a pure state under -i `generator`, or of a density under the Liouvillian `generator`."""
+        """Begin an evolution of a pure state under -i `generator`, or of a density under a Liouvillian."""
         if isinstance(state, Density) or self.moving_centre:
             return CentreEvolution(self, state, generator, truncation, time)
         return HastingsEvolution(self, state, generator, truncation, time)

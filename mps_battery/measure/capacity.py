@@ -9,14 +9,22 @@ import numpy as np
 
 from mps_battery.battery import Battery
 from mps_battery.checks import must
-from mps_battery.measure.ergotropy import cell_extremes, check_energy, need_qubit, pauli_correlations, qubit_extremes
+from mps_battery.measure.ergotropy import (
+    cell_extremes,
+    check_energy,
+    need_qubit,
+    one_moment,
+    pauli_correlations,
+    qubit_extremes,
+)
 from mps_battery.measure.quantity import Quantity
-from mps_battery.measure.snapshot import Snapshot, site_moments
+from mps_battery.measure.snapshot import Snapshot
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.terms import Terms
 
 
-def local_capacity(state: MPS, terms: Terms, site: int) -> float:
+def local_capacity(state: MPS | Density, terms: Terms, site: int) -> float:
     """Largest minus smallest mean energy of `terms` that unitaries on one qubit can reach.
 
     Args:
@@ -30,8 +38,7 @@ def local_capacity(state: MPS, terms: Terms, site: int) -> float:
     must(isinstance(site, int | np.integer) and 0 <= site < len(state), "site", f"be from 0 to {len(state) - 1}", site)
     need_qubit(state.sites[site].d, site)
     check_energy(state, terms)
-    moments = site_moments(state, terms.to_mpo(), (int(site),))[int(site)]
-    return float(qubit_extremes(pauli_correlations(moments)[None])[1][0])
+    return float(qubit_extremes(pauli_correlations(one_moment(state, terms, int(site)))[None])[1][0])
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mps_battery.battery import Battery
+from mps_battery.checks import must
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
 
@@ -27,18 +28,26 @@ class Energy(Quantity):
 
 @dataclass(frozen=True)
 class Power(Quantity):
-    """d<H_B>/dt = <i [H(t), H_B]>, from the commutator and not from differences."""
+    """d<H_B>/dt = <i [H(t), H_B]> + sum_j <D_j+(H_B)>, from commutators and not from differences.
 
+    Args:
+        part: "all", "unitary" (the commutator) or "dissipative" (what the jumps bring).
+    """
+
+    part: str = "all"
     unit = "energy / time"
+
+    def __post_init__(self) -> None:
+        must(self.part in ("all", "unitary", "dissipative"), "part", "be all, unitary or dissipative", self.part)
 
     def axes(self, battery: Battery) -> Mapping[str, list]:
         """A number."""
         return {}
 
     def measure(self, snapshot: Snapshot) -> float:
-        """sum_k f_k(t) <i [H_k, H_B]>."""
-        powers = snapshot.observables.powers
-        return float(sum(f * snapshot.expect(p) for f, p in zip(snapshot.envelopes, powers, strict=True)))
+        """The part asked for."""
+        unitary, dissipative = snapshot.power_parts
+        return {"all": unitary + dissipative, "unitary": unitary, "dissipative": dissipative}[self.part]
 
 
 @dataclass(frozen=True)
@@ -53,4 +62,4 @@ class EnergyVariance(Quantity):
 
     def measure(self, snapshot: Snapshot) -> float:
         """<H_B^2> - <H_B>^2."""
-        return snapshot.expect(snapshot.observables.energy_squared) - snapshot.energy**2
+        return snapshot.energy_squared - snapshot.energy**2

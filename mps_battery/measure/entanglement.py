@@ -1,4 +1,4 @@
-"""Entanglement of the cuts of a pure state."""
+"""Entropies: of the cuts of a pure state; of cuts, blocks and the whole of a density."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mps_battery.battery import Battery
+from mps_battery.checks import InputError, must, whole
+from mps_battery.measure.mixed import MixedSnapshot
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
+from mps_battery.tensors.density import Density
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,104 @@ class Entropy(Quantity):
 
     def axes(self, battery: Battery) -> Mapping[str, list]:
         """One value a cut."""
+        if battery.mixed:
+            raise InputError("Argument `record` must hold OperatorEntropy, BlockEntropy or Renyi2 for a density, but "
+                             "holds Entropy, which is for pure states.")
         return {"bond": list(range(len(battery.sites) - 1))}
 
     def measure(self, snapshot: Snapshot) -> np.ndarray:
         """S of every cut."""
         return np.array([snapshot.state.entropy(b) for b in range(len(snapshot.state) - 1)])
+
+
+class _OfDensities(Quantity):
+    """A quantity of density matrices."""
+
+    @staticmethod
+    def _density(snapshot: Snapshot) -> Density:
+        assert isinstance(snapshot, MixedSnapshot)
+        return snapshot.state
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """A number."""
+        if not battery.mixed:
+            raise InputError(f"Argument `record` must not hold {type(self).__name__} for a pure state: record Entropy.")
+        return {}
+
+
+@dataclass(frozen=True)
+class OperatorEntropy(_OfDensities):
+    """Entropy, in nats, of the Schmidt values of rho / |rho| as a vector, at every cut; what the bond must hold."""
+
+    unit = "nats"
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """One value a cut."""
+        super().axes(battery)
+        return {"bond": list(range(len(battery.sites) - 1))}
+
+    def measure(self, snapshot: Snapshot) -> np.ndarray:
+        """One value a cut."""
+        return np.array([self._density(snapshot).operator_entropy(b) for b in range(len(snapshot.state) - 1)])
+
+
+@dataclass(frozen=True)
+class Purity(_OfDensities):
+    """tr rho^2 / (tr rho)^2."""
+
+    unit = "1"
+
+    def measure(self, snapshot: Snapshot) -> float:
+        """The purity."""
+        return self._density(snapshot).purity
+
+
+@dataclass(frozen=True)
+class BlockEntropy(_OfDensities):
+    """Von Neumann entropy of the block of sites first..last, at most 4096 dimensions.
+
+    Args:
+        first: First site.
+        last: Last site.
+    """
+
+    first: int
+    last: int
+    unit = "nats"
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """A number."""
+        _check_block(self.first, self.last, len(battery.sites))
+        return super().axes(battery)
+
+    def measure(self, snapshot: Snapshot) -> float:
+        """The entropy."""
+        return self._density(snapshot).block_entropy(self.first, self.last)
+
+
+@dataclass(frozen=True)
+class Renyi2(_OfDensities):
+    """-ln tr rho_A^2 of the block A of sites first..last, of any length.
+
+    Args:
+        first: First site.
+        last: Last site.
+    """
+
+    first: int
+    last: int
+    unit = "nats"
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """A number."""
+        _check_block(self.first, self.last, len(battery.sites))
+        return super().axes(battery)
+
+    def measure(self, snapshot: Snapshot) -> float:
+        """The entropy."""
+        return self._density(snapshot).renyi2(self.first, self.last)
+
+
+def _check_block(first: int, last: int, length: int) -> None:
+    must(whole(first) and whole(last) and 0 <= first <= last < length, "first",
+         f"begin a block first..last within 0 to {length - 1}", (first, last))

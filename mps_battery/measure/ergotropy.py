@@ -9,8 +9,10 @@ import numpy as np
 
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must
+from mps_battery.measure.mixed import density_moments
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot, site_moments
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.terms import Terms, check_terms
 
@@ -45,7 +47,7 @@ def qubit_extremes(correlations: Array) -> tuple[Array, Array]:
     return np.maximum(work, 0.0), 2 * (s[..., 0] + s[..., 1])
 
 
-def local_ergotropy(state: MPS, terms: Terms, site: int) -> float:
+def local_ergotropy(state: MPS | Density, terms: Terms, site: int) -> float:
     """Largest mean energy of `terms` that a unitary on one qubit can draw, the full interacting energy counted.
 
     Args:
@@ -59,11 +61,17 @@ def local_ergotropy(state: MPS, terms: Terms, site: int) -> float:
     must(isinstance(site, int | np.integer) and 0 <= site < len(state), "site", f"be from 0 to {len(state) - 1}", site)
     need_qubit(state.sites[site].d, site)
     check_energy(state, terms)
-    moments = site_moments(state, terms.to_mpo(), (int(site),))[int(site)]
-    return float(qubit_extremes(pauli_correlations(moments)[None])[0][0])
+    return float(qubit_extremes(pauli_correlations(one_moment(state, terms, int(site)))[None])[0][0])
 
 
-def check_energy(state: MPS, terms: Terms) -> None:
+def one_moment(state: MPS | Density, terms: Terms, site: int) -> Array:
+    """What one site sees of an energy; see `site_moments`."""
+    if isinstance(state, Density):
+        return density_moments(state, terms.to_mpo(), (site,))[site]
+    return site_moments(state, terms.to_mpo(), (site,))[site]
+
+
+def check_energy(state: MPS | Density, terms: Terms) -> None:
     """Raise unless `terms` are Hermitian Terms on the sites of the state."""
     if check_terms("terms", terms, hermitian=True).sites != state.sites:
         raise InputError(f"Argument `terms` must live on the {len(state)} sites of the state, but its chain has "

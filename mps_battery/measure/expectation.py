@@ -11,8 +11,7 @@ from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must, shown, unknown, whole
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
-from mps_battery.tensors import trains
-from mps_battery.tensors.mps import MPS, check_sites
+from mps_battery.tensors.mps import check_sites
 from mps_battery.terms import Terms
 
 Array = np.ndarray
@@ -48,23 +47,10 @@ class Expect(Quantity):
         """<O>, real part where the operator is Hermitian."""
         if isinstance(self.what, Terms):
             return _real(np.asarray(snapshot.state.expect(self.what)))
-        densities = site_densities(snapshot.state)
+        densities = snapshot.site_densities
         sites = self._sites(snapshot.battery)
         ops = [snapshot.battery.sites[n].operator(self.what) for n in sites]
         return _real(np.array([np.trace(densities[n] @ o) for n, o in zip(sites, ops, strict=True)]))
-
-
-def site_densities(state: MPS) -> list[Array]:
-    """The reduced density matrix of every site, trace one, in one sweep."""
-    out = []
-    tensors = list(state.canonical(0).tensors)
-    for n in range(len(tensors)):
-        a = tensors[n]
-        rho = np.tensordot(a, a.conj(), ((0, 2), (0, 2)))                # [vL] p [vR]; [vL] s [vR]
-        out.append(rho / np.trace(rho).real)
-        if n < len(tensors) - 1:
-            tensors = trains.left_canonical(tensors, n + 1, n)
-    return out
 
 
 @dataclass(frozen=True)
@@ -97,35 +83,9 @@ class Correlator(Quantity):
 
     def measure(self, snapshot: Snapshot) -> Array:
         """<A_i B_j>; on the diagonal <A_i B_i>."""
-        state = snapshot.state.canonical(0)
-        a = [s.operator(self.first) for s in state.sites]
-        b = [s.operator(self.second) for s in state.sites]
-        table = correlations(state, a, b)
+        sites = snapshot.battery.sites
+        table = snapshot.correlations([s.operator(self.first) for s in sites], [s.operator(self.second) for s in sites])
         return _real(table if self.site is None else table[self.site])
-
-
-def correlations(state: MPS, first: Sequence[Array], second: Sequence[Array]) -> Array:
-    """<A_i B_j> for all i, j; O(N^2 chi^3)."""
-    tensors, n_sites = list(state.canonical(0).tensors), len(state)
-    table = np.zeros((n_sites, n_sites), dtype=complex)
-    for i in range(n_sites):
-        c = tensors[i]                                                   # the centre
-        norm2 = np.linalg.norm(c) ** 2
-        table[i, i] = np.einsum("apb,pq,aqb->", c.conj(), first[i] @ second[i], c, optimize=True) / norm2
-        for left, right, forward in ((first, second, True), (second, first, False)):
-            env = np.einsum("apb,pq,aqc->bc", c.conj(), left[i], c, optimize=True)
-            for j in range(i + 1, n_sites):
-                t = np.tensordot(env, tensors[j], 1)                     # bL [kL]; [kL] q kR
-                rotated = np.tensordot(right[j], t, (1, 1))              # p [q]; bL [q] kR -> p bL kR
-                value = np.einsum("apb,pab->", tensors[j].conj(), rotated) / norm2
-                if forward:
-                    table[i, j] = value
-                else:
-                    table[j, i] = value
-                env = np.tensordot(tensors[j].conj(), t, ((0, 1), (0, 1)))
-        if i < n_sites - 1:
-            tensors = trains.left_canonical(tensors, i + 1, i)
-    return table
 
 
 @dataclass(frozen=True)

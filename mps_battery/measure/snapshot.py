@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from mps_battery.battery import Battery, as_schedule
-from mps_battery.tensors import environment
+from mps_battery.tensors import environment, trains
 from mps_battery.tensors.mpo import MPO
 from mps_battery.tensors.mps import MPS
 from mps_battery.terms import Terms
@@ -98,9 +99,60 @@ class Snapshot:
         return float(first[0, 0, 0].real) / self.norm2
 
     @cached_property
+    def energy_squared(self) -> float:
+        """<H_B^2>."""
+        return self.expect(self.observables.energy_squared)
+
+    @cached_property
+    def power_parts(self) -> tuple[float, float]:
+        """(unitary, dissipative) part of d<H_B>/dt; nothing dissipates in a pure state."""
+        powers = self.observables.powers
+        return float(sum(f * self.expect(p) for f, p in zip(self.envelopes, powers, strict=True))), 0.0
+
+    @cached_property
     def moments(self) -> dict[int, Array]:
         """What one site sees of H_B, for every cell; see `site_moments`."""
         return site_moments(self.state, self.observables.energy, tuple(self.battery.cells), self._right)
+
+    @cached_property
+    def site_densities(self) -> list[Array]:
+        """The reduced density matrix of every site, trace one, in one sweep."""
+        out, tensors = [], list(self.state.canonical(0).tensors)
+        for n in range(len(tensors)):
+            a = tensors[n]
+            rho = np.tensordot(a, a.conj(), ((0, 2), (0, 2)))                # [vL] p [vR]; [vL] s [vR]
+            out.append(rho / np.trace(rho).real)
+            if n < len(tensors) - 1:
+                tensors = trains.left_canonical(tensors, n + 1, n)
+        return out
+
+    def correlations(self, first: Sequence[Array], second: Sequence[Array]) -> Array:
+        """<A_i B_j> for all i, j; O(N^2 chi^3)."""
+        return correlations(self.state, first, second)
+
+
+def correlations(state: MPS, first: Sequence[Array], second: Sequence[Array]) -> Array:
+    """<A_i B_j> for all i, j; O(N^2 chi^3)."""
+    tensors, n_sites = list(state.canonical(0).tensors), len(state)
+    table = np.zeros((n_sites, n_sites), dtype=complex)
+    for i in range(n_sites):
+        c = tensors[i]                                                   # the centre
+        norm2 = np.linalg.norm(c) ** 2
+        table[i, i] = np.einsum("apb,pq,aqb->", c.conj(), first[i] @ second[i], c, optimize=True) / norm2
+        for left, right, forward in ((first, second, True), (second, first, False)):
+            env = np.einsum("apb,pq,aqc->bc", c.conj(), left[i], c, optimize=True)
+            for j in range(i + 1, n_sites):
+                t = np.tensordot(env, tensors[j], 1)                     # bL [kL]; [kL] q kR
+                rotated = np.tensordot(right[j], t, (1, 1))              # p [q]; bL [q] kR -> p bL kR
+                value = np.einsum("apb,pab->", tensors[j].conj(), rotated) / norm2
+                if forward:
+                    table[i, j] = value
+                else:
+                    table[j, i] = value
+                env = np.tensordot(tensors[j].conj(), t, ((0, 1), (0, 1)))
+        if i < n_sites - 1:
+            tensors = trains.left_canonical(tensors, i + 1, i)
+    return table
 
 
 def site_moments(state: MPS, operator: MPO, sites: tuple[int, ...], right: list[Array] | None = None

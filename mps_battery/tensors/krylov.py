@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
+from scipy.linalg import eigh_tridiagonal, expm
 
 Array = np.ndarray
 
@@ -49,6 +49,33 @@ def exponential(apply: Callable[[Array], Array], vector: Array, z: complex, tole
         basis[m] = w / beta[-1]
     half, first = exponential(apply, vector, z / 2, tolerance / 2, dimension)
     full, second = exponential(apply, half, z / 2, tolerance / 2, dimension)
+    return full, first + second
+
+
+def general_exponential(apply: Callable[[Array], Array], vector: Array, z: complex, tolerance: float = 1e-12,
+                        dimension: int = 40) -> tuple[Array, float]:
+    """exp(z A) v for any A by Arnoldi; arguments, stopping and result as for `exponential`."""
+    shape, norm = vector.shape, float(np.linalg.norm(vector))
+    if norm == 0 or z == 0:
+        return vector, 0.0
+    size = min(dimension, vector.size)
+    basis = np.empty((size + 1, vector.size), dtype=np.result_type(vector, z))
+    basis[0] = vector.ravel() / norm
+    h = np.zeros((size + 1, size), dtype=basis.dtype)
+    for m in range(1, size + 1):
+        w = apply(basis[m - 1].reshape(shape)).ravel()
+        for _ in range(2):                                               # twice is enough
+            overlaps = basis[:m].conj() @ w
+            w = w - overlaps @ basis[:m]
+            h[:m, m - 1] += overlaps
+        h[m, m - 1] = np.linalg.norm(w)
+        y = expm(z * h[:m, :m])[:, 0]
+        residual = abs(h[m, m - 1] * y[-1] * z)
+        if residual < tolerance or m == vector.size or abs(h[m, m - 1]) < 1e-14 * max(1.0, abs(h[0, 0])):
+            return (norm * (y @ basis[:m])).reshape(shape), norm * float(min(residual, abs(h[m, m - 1])))
+        basis[m] = w / h[m, m - 1]
+    half, first = general_exponential(apply, vector, z / 2, tolerance / 2, dimension)
+    full, second = general_exponential(apply, half, z / 2, tolerance / 2, dimension)
     return full, first + second
 
 
