@@ -1,0 +1,330 @@
+"""Open systems: the Liouvillian, evolution of densities, and what is measured of them, against dense references."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+import solved
+import solved_open
+
+import mps_battery as mb
+from mps_battery.evolve.tebd import CentreEvolution
+from mps_battery.liouville import adjoint_dissipator, dissipator, generator, unitary
+from mps_battery.tensors.density import density_sites
+
+RNG = np.random.default_rng
+KEEP = mb.Truncation(bond=4096, weight=1e-26)
+CHAINS = {
+    "qubits": [mb.Spin()] * 4,
+    "spin one and boson": [mb.Spin(1.0), mb.Boson(2), mb.Spin()],
+    "fermions": [mb.Fermion()] * 4,
+    "levels": [mb.Levels("gef"), mb.Spin(), mb.Levels("ge")],
+}
+
+
+def random_matrix(site, rng):
+    matrix = rng.normal(size=(site.d, site.d)) + 1j * rng.normal(size=(site.d, site.d))
+    return np.diag(np.diag(matrix)) if site.parity is not None else matrix
+
+
+def random_hamiltonian(sites, rng, reach=None):
+    """Hermitian terms on one and two sites; hopping where there are fermions."""
+    h = mb.Terms(sites)
+    for i in range(len(sites)):
+        h += 1.0, (random_matrix(sites[i], rng), i)
+        for j in range(i + 1, len(sites)):
+            if reach is None or j - i <= reach:
+                h += 0.5, (random_matrix(sites[i], rng), i), (random_matrix(sites[j], rng), j)
+                if sites[i].parity is not None:
+                    h += complex(*rng.normal(size=2)), ("Cd", i), ("C", j)
+    return 0.5 * (h + h.adjoint())
+
+
+def random_jumps(sites, rng):
+    """Single-site, two-site, collective and, for fermions, odd jumps."""
+    single, pair, collective = mb.Terms(sites), mb.Terms(sites), mb.Terms(sites)
+    single += 0.4, (random_matrix(sites[1], rng), 1)
+    pair += 0.3 + 0.2j, (random_matrix(sites[0], rng), 0), (random_matrix(sites[1], rng), 1)
+    pair += 0.2, (random_matrix(sites[1], rng), 1)
+    for n, site in enumerate(sites):
+        collective += 0.2, (random_matrix(site, rng), n)
+    jumps = [single, pair, collective]
+    if sites[0].parity is not None:
+        odd = mb.Terms(sites)
+        odd += 0.5, ("C", 2)
+        odd += 0.3j, ("Cd", 3)
+        jumps.append(odd)
+    return jumps
+
+
+def basis(sites):
+    """Columns: the ravelled product basis of the density sites."""
+    columns = np.ones((1, 1, 1))
+    for site in density_sites(sites):
+        columns = np.einsum("aij,bkl->abikjl", columns, site.basis)
+        columns = columns.reshape(columns.shape[0] * columns.shape[1], columns.shape[2] * columns.shape[3], -1)
+    return columns.reshape(len(columns), -1).T
+
+
+# -- the Liouvillian -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", CHAINS)
+def test_liouvillian_is_real_and_that_of_the_master_equation(name):
+    sites, rng = CHAINS[name], RNG(1)
+    h, jumps = random_hamiltonian(sites, rng), random_jumps(sites, rng)
+    found = unitary(h).to_dense() + sum(dissipator(j).to_dense() for j in jumps)
+    b = basis(sites)
+    expected = b.conj().T @ solved_open.lindblad_matrix(h.to_dense(), [j.to_dense() for j in jumps]) @ b
+    assert np.abs(found.imag).max() == 0
+    scale = np.abs(expected).max()
+    assert np.abs(found - expected).max() < 1e-13 * scale
+    assert all(not np.iscomplexobj(w) for w in dissipator(jumps[2]).to_mpo().tensors)
+    # the trace is conserved: the first row belongs to the identity
+    assert np.abs(found[0]).max() < 1e-13 * scale
+
+
+def test_bond_of_the_liouvillian_of_xxz_is_eight():
+    sites = [mb.Spin()] * 12
+    h = mb.Terms(sites)
+    for n in range(11):
+        for name, c in (("X", 1.0), ("Y", 1.0), ("Z", 0.5)):
+            h += c, (name, n), (name, n + 1)
+    mpo = unitary(h).to_mpo()
+    assert mpo.bonds[1:-1] == [8] * 9
+    assert all(w.dtype == float for w in mpo.tensors)
+    collective = mb.Terms(sites)
+    for n in range(12):
+        collective += 1.0, ("Sm", n)
+    assert max(dissipator(collective).to_mpo().bonds) <= 6
+
+
+def test_what_a_jump_does_to_a_mean_value():
+    sites, rng = CHAINS["qubits"], RNG(2)
+    h, jump = random_hamiltonian(sites, rng), random_jumps(sites, rng)[2]
+    l, o = jump.to_dense(), h.to_dense()
+    decay = l.conj().T @ l
+    expected = l.conj().T @ o @ l - 0.5 * (decay @ o + o @ decay)
+    assert np.abs(adjoint_dissipator(jump, h).to_dense() - expected).max() < 1e-12
+
+
+# -- evolution -----------------------------------------------------------------------------------------------------
+def open_chain(rng, parity=False, n=5):
+    """Nearest-neighbour battery of five qubits with decay, dephasing and pair jumps; with or without a parity."""
+    sites = [mb.Spin()] * n
+    h = random_hamiltonian(sites, rng, reach=1)
+    if parity:
+        h = mb.Terms(sites)
+        for k in range(n - 1):
+            for name in "XYZ":
+                h += rng.normal(), (name, k), (name, k + 1)
+            h += 0.3, ("X", k), ("X", k + 1)
+        h += 0.7, ("Z", 1)
+    jumps = []
+    for k in range(n - 1):
+        pair, phase = mb.Terms(sites), mb.Terms(sites)
+        pair += 0.5 * rng.normal(), ("Sm", k)
+        pair += 0.5 * rng.normal(), ("Sm", k + 1)
+        phase += 0.4, ("Z", k), ("Z", k + 1)
+        jumps += [mb.Jump(pair), mb.Jump(phase)]
+    return mb.Battery(sites, range(n), h, h, jumps, empty="neel" if parity else "x+")
+
+
+def dense_answer(battery, time):
+    h = battery.charging.to_dense()
+    jumps = [j.terms.to_dense() for j in battery.jumps]
+    return solved_open.evolve_density(h, jumps, battery.initial_state().to_dense(), time)
+
+
+METHODS = {"tebd": mb.TEBD(dt=0.014), "tdvp": mb.TDVP(dt=0.05, krylov=1e-12), "tdvp one site": mb.TDVP(dt=0.05, sites=1),
+           "exact": mb.Exact()}
+
+
+@pytest.mark.parametrize("parity", [False, True])
+@pytest.mark.parametrize("name", METHODS)
+def test_every_marginal_against_the_dense_twin(name, parity):
+    """1e-8 in every marginal of one and two sites; the trace stays where it was."""
+    battery = open_chain(RNG(3), parity)
+    evolution = METHODS[name].start(battery.initial_state(), generator(battery), KEEP)
+    evolution.advance(0.7)
+    expected, state = dense_answer(battery, 0.7), evolution.state
+    for keep in [[n] for n in range(5)] + [[0, 1], [3, 1], [0, 4], [2, 3, 4]]:
+        error = np.abs(state.reduced(keep) - solved.partial_trace(expected, keep, 5)).max()
+        assert error < 1e-8, (keep, error)
+    assert abs(state.trace - 1) < (1e-10 if name != "tdvp" else 1e-9)
+    if name == "tebd":
+        assert isinstance(evolution, CentreEvolution)
+        assert len(evolution._chain.blocks[2]) == (4 if parity else 1)
+
+
+@pytest.mark.parametrize(("order", "within"), [(2, 0.1), (4, 0.2)])
+@pytest.mark.parametrize("parity", [False, True])
+def test_order_in_the_step(order, within, parity):
+    battery = open_chain(RNG(4), parity, n=4)
+    expected, steps, errors = dense_answer(battery, 1.0), [0.2, 0.1, 0.05], []
+    for dt in steps:
+        evolution = mb.TEBD(dt=dt, order=order).start(battery.initial_state(), generator(battery), KEEP)
+        evolution.advance(1.0)
+        errors.append(np.linalg.norm(evolution.state.to_dense() - expected))
+    assert abs(np.polyfit(np.log(steps), np.log(errors), 1)[0] - order) < within
+
+
+@pytest.mark.parametrize("method", [mb.TDVP(dt=0.05), mb.Exact()])
+def test_collective_jump_and_fermions(method):
+    for name in ("qubits", "fermions"):
+        sites, rng = CHAINS[name], RNG(5)
+        h, jumps = random_hamiltonian(sites, rng), random_jumps(sites, rng)[2:]
+        battery = mb.Battery(sites, [0], h, h, [mb.Jump(j) for j in jumps], empty=[1, 0, 1, 0])
+        evolution = method.start(battery.initial_state(), generator(battery), KEEP)
+        evolution.advance(0.5)
+        assert np.abs(evolution.state.to_dense() - dense_answer(battery, 0.5)).max() < 1e-8
+
+
+def test_order_of_the_jumps_does_not_matter():
+    battery = open_chain(RNG(6))
+    turned = mb.Battery(battery.sites, battery.cells, battery.energy, battery.charging, battery.jumps[::-1],
+                        empty=battery.empty)
+    one, two = (mb.charge(b, [0, 0.5], method=mb.TEBD(dt=0.1), bars=False, truncation=KEEP)
+                for b in (battery, turned))
+    for name in one.data:
+        assert np.allclose(one.data[name], two.data[name], rtol=0, atol=1e-12)
+
+
+def test_rates_in_time():
+    """A jump whose rate decays as 2 exp(-t): the population decays by the integral of the rate."""
+    sites = [mb.Spin()] * 2
+    h, lower = mb.Terms(sites), mb.Terms(sites)
+    h += 1.0, ("Z", 0)
+    h += 1.0, ("Z", 1)
+    lower += 1.0, ("Sm", 0)
+    battery = mb.Battery(sites, [0], h, h, [mb.Jump(lower, rate=lambda t: 2 * np.exp(-t))], empty="up")
+    times = np.linspace(0, 2, 5)
+    for method, within in ((mb.Exact(), 1e-10), (mb.TEBD(dt=0.02), 1e-8), (mb.TDVP(dt=0.02), 1e-8)):
+        run = mb.charge(battery, times, record={"z": mb.Expect("Z")}, method=method)
+        population = (1 + run.data["z"].values[:, 0]) / 2
+        assert np.abs(population - np.exp(-2 * (1 - np.exp(-times)))).max() < within
+        assert np.abs(run.data["z"].values[:, 1] - 1).max() < 1e-10
+
+
+# -- states and measurements ---------------------------------------------------------------------------------------
+def random_density(d, rng):
+    a = rng.normal(size=(d, d)) + 1j * rng.normal(size=(d, d))
+    rho = a @ a.conj().T
+    return rho / np.trace(rho).real
+
+
+def test_density_measures_against_dense():
+    sites, rng = [mb.Spin()] * 4, RNG(7)
+    rho = random_density(16, rng)
+    state = mb.Density.from_dense(sites, rho)
+    assert np.abs(state.to_dense() - rho).max() < 1e-13
+    assert abs(state.purity - np.trace(rho @ rho).real) < 1e-13
+    for keep in ([0], [2, 0], [1, 2, 3]):
+        assert np.abs(state.reduced(keep) - solved.partial_trace(rho, keep, 4)).max() < 1e-13
+    h = random_hamiltonian(sites, rng)
+    assert abs(state.expect(h) - np.trace(h.to_dense() @ rho)) < 1e-12
+    block = solved.partial_trace(rho, [1, 2], 4)
+    assert abs(state.renyi2(1, 2) + np.log(np.trace(block @ block).real)) < 1e-12
+    assert abs(state.block_entropy(1, 2) - solved.entropy(block)) < 1e-12
+    matrix = rho.reshape(4, 4, 4, 4).transpose(0, 2, 1, 3).reshape(16, 16)       # (kets, bras) of the left half
+    weights = np.linalg.svd(matrix, compute_uv=False) ** 2
+    weights /= weights.sum()
+    assert abs(state.operator_entropy(1) + np.sum(weights * np.log(weights))) < 1e-12
+    least = min(np.linalg.eigvalsh(solved.partial_trace(rho, [n, n + 1], 4))[0] for n in range(3))
+    assert abs(state.least_marginal() - least) < 1e-13
+    for site in (0, 2):
+        low, high = solved.local_extremes(rho, h.to_dense(), site, 4)
+        energy = np.trace(h.to_dense() @ rho).real
+        assert abs(mb.local_ergotropy(state, h, site) - (energy - low)) < 1e-9
+        assert abs(mb.local_capacity(state, h, site) - (high - low)) < 1e-9
+
+
+def test_what_a_run_records_of_a_density():
+    battery = open_chain(RNG(8))
+    record = {**mb.STANDARD_MIXED, "z": mb.Expect("Z"), "xy": mb.Correlator("X", "Y"), "pair": mb.Reduced([3, 1]),
+              "block": mb.BlockEntropy(1, 3), "renyi": mb.Renyi2(0, 2)}
+    run = mb.charge(battery, [0, 0.4], record=record, method=mb.TEBD(dt=0.02), truncation=KEEP)
+    rho, h = dense_answer(battery, 0.4), battery.charging.to_dense()
+    l = solved_open.lindblad_matrix(h, [j.terms.to_dense() for j in battery.jumps])
+    slope = (l @ rho.ravel()).reshape(rho.shape)
+    coherent = -1j * (h @ rho - rho @ h)
+    at = run.data.isel(time=-1)
+    expected = {
+        "energy": np.trace(h @ (rho - battery.initial_state().to_dense())).real, "power": np.trace(h @ slope).real,
+        "power_unitary": np.trace(h @ coherent).real, "power_dissipative": np.trace(h @ (slope - coherent)).real,
+        "energy_variance": np.trace(h @ h @ rho).real - np.trace(h @ rho).real ** 2,
+        "purity": np.trace(rho @ rho).real, "pair": solved.partial_trace(rho, [3, 1], 5),
+        "block": solved.entropy(solved.partial_trace(rho, [1, 2, 3], 5)),
+        "renyi": -np.log(np.trace(np.linalg.matrix_power(solved.partial_trace(rho, [0, 1, 2], 5), 2)).real),
+        "z": [np.trace(solved.partial_trace(rho, [n], 5) @ solved.Z).real for n in range(5)],
+        "xy": [[np.trace(rho @ solved.pauli_string(5, {i: solved.X}) @ solved.pauli_string(5, {j: solved.Y}))
+                for j in range(5)] for i in range(5)],
+    }
+    for name, value in expected.items():
+        assert np.allclose(at[name].values, value, rtol=0, atol=2e-7), name
+        bar = run.bars[name].isel(time=-1).values
+        assert np.all(np.abs(at[name].values - value) <= bar + 1e-11), name
+    assert run.budget.least_eigenvalue is not None
+    assert run.budget.least_eigenvalue > -1e-9
+    assert run.budget.norm_defect < 1e-10
+
+
+def test_starts_of_densities():
+    sites, rng = [mb.Spin()] * 3, RNG(9)
+    h = random_hamiltonian(sites, rng)
+    matrices = [random_density(2, rng) for _ in sites]
+    starts = {"mixed": np.eye(8) / 8, "down": np.diag(np.eye(8)[7])}
+    for label, expected in starts.items():
+        assert np.abs(mb.Density.product(sites, label).to_dense() - expected).max() < 1e-14
+    battery = mb.Battery(sites, range(3), h, h, empty=matrices)
+    assert battery.mixed
+    expected = np.kron(np.kron(*matrices[:2]), matrices[2])
+    assert np.abs(battery.initial_state().to_dense() - expected).max() < 1e-14
+    psi = rng.normal(size=8) + 1j * rng.normal(size=8)
+    pure = mb.Density.from_pure(mb.MPS.from_dense(sites, psi))
+    psi /= np.linalg.norm(psi)
+    assert np.abs(pure.to_dense() - np.outer(psi, psi.conj())).max() < 1e-13
+    assert pure.train.tensors[1].dtype == float
+    # a closed battery that starts from a density: unitary evolution of it
+    run = mb.charge(mb.Battery(sites, range(3), h, h, empty=matrices), [0, 0.6], bars=False)
+    u = scipy.linalg.expm(-0.6j * h.to_dense())
+    assert np.abs(run.state.to_dense() - u @ expected @ u.conj().T).max() < 1e-10
+    assert abs(run.data["power_dissipative"].values).max() == 0
+
+
+# -- bad input -----------------------------------------------------------------------------------------------------
+def bad_open_inputs():
+    sites = [mb.Spin()] * 3
+    h, jump, other = mb.Terms(sites), mb.Terms(sites), mb.Terms([mb.Spin()] * 2)
+    h += 1.0, ("Z", 0)
+    jump += 1.0, ("Sm", 0)
+    other += 1.0, ("Sm", 0)
+
+    def charged(rate):
+        battery = mb.Battery(sites, range(3), h, h, [mb.Jump(jump, rate=rate)])
+        return mb.charge(battery, [0, 1.0], method=mb.Exact())
+
+    return [
+        (lambda: charged(lambda t: -1.0), "`rate` must be a finite number of at least 0 at time"),
+        (lambda: charged(lambda t: 1j), "`rate` must be a finite number"),
+        (lambda: mb.Jump(jump, rate=2.0), "`rate` must be a function of time or None, but is 2.0"),
+        (lambda: mb.Jump("Sm"), "`jumps` must be Terms"),
+        (lambda: mb.Jump(mb.Terms(sites)), "`jumps` must have at least one product"),
+        (lambda: mb.Battery(sites, range(3), h, h, [jump]), "`jumps` must be a list of Jump"),
+        (lambda: mb.Battery(sites, range(3), h, h, [mb.Jump(other)]), "`jumps` must live on the 3 sites"),
+        (lambda: mb.Battery(sites, range(3), h, h, empty=[np.eye(2)] * 3).initial_state(), "matrix of trace one"),
+        (lambda: mb.Battery(sites, range(3), h, h, empty=[np.diag([1.2, -0.2])] * 3).initial_state(), "positive"),
+        (lambda: mb.charge(mb.Battery(sites, range(3), h, h, [mb.Jump(jump)]), [0, 1], method=mb.Tenpy()),
+         "`method` must be TEBD, TDVP or Exact for a density"),
+        (lambda: mb.charge(mb.Battery(sites, range(3), h, h, [mb.Jump(jump)]), [0, 1],
+                           record={"s": mb.Entropy()}), "must hold OperatorEntropy"),
+        (lambda: mb.charge(mb.Battery(sites, range(3), h, h), [0, 1], record={"s": mb.Purity()}),
+         "must not hold Purity for a pure state"),
+        (lambda: mb.Density.product(sites, "mixed").renyi2(2, 1), "begin a block first..last"),
+        (lambda: mb.Power("heat"), "`part` must be all, unitary or dissipative"),
+    ]
+
+
+@pytest.mark.parametrize("case", range(14))
+def test_bad_input(case):
+    attempt, told = bad_open_inputs()[case]
+    with pytest.raises(mb.InputError) as caught:
+        attempt()
+    assert told in str(caught.value)
