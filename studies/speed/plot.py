@@ -43,6 +43,7 @@ def draw(ax, best: dict[str, dict]) -> None:
                 va="center", fontsize=7.5)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
     shortest, longest = min(r["seconds"] for r in runs), max(r["seconds"] for r in runs)
     ax.set_xlim(shortest / 3, longest * 2)
     ax.set_yticks(range(len(runs)), labels, fontsize=8)

@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 SETTINGS, RESULTS, SCAN = HERE / "settings.json", DATA / "results.json", DATA / "scan.json"
 THREADS = (1, 2)
 REPEATS = 3
-LONG = 60.0
+LONG = 20.0
 """Seconds; what takes longer is run once."""
 LIMIT = 1800.0
 """Seconds after which a solution is given up."""
