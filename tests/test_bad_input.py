@@ -69,7 +69,7 @@ charge(empty=["up", [0, 0], "up", "up"])
 charge(empty=["up", [np.nan, 0], "up", "up"]) => Argument `empty` must be a non-zero vector … but is [nan, 0].
 charge(empty=["up", ["a", "b"], "up", "up"])
     => Argument `empty` must be a non-zero vector … but is ['a', 'b'].
-charge(empty=None) => Argument `empty` must be a label, a list … or an MPS, but is None.
+charge(empty=None) => Argument `empty` must be a label, a list … an MPS or a Density, but is None.
 charge(empty=mb.MPS.product(SITES[:3], "up"))
     => Argument `empty` must be a state on the sites of the battery, but is (…).
 charge(empty=mps(np.zeros((1, 2, 1)))) => Argument `empty` must be a state of non-zero norm, but is 0.0.

@@ -185,7 +185,7 @@ def test_tdvp_grows_bonds_from_a_product_state(sites):
 def test_taylor_step_halves_itself_where_it_must():
     battery = spin_chain.xxz(cells=6)
     state = battery.initial_state()
-    out = taylor_step(state.tensors, battery.charging.to_mpo().tensors, 2.0, mb.Truncation(64, 1e-16), Ledger())
+    out = taylor_step(state.tensors, battery.charging.to_mpo().tensors, -2.0j, mb.Truncation(64, 1e-16), Ledger())
     got = mb.MPS(battery.sites, out, 0).to_dense()
     assert np.linalg.norm(got - exact_after(battery, state, 2.0)) < 1e-6
 

@@ -133,8 +133,8 @@ def dense_answer(battery, time):
     return solved_open.evolve_density(h, jumps, battery.initial_state().to_dense(), time)
 
 
-METHODS = {"tebd": mb.TEBD(dt=0.014), "tdvp": mb.TDVP(dt=0.05, krylov=1e-12), "tdvp one site": mb.TDVP(dt=0.05, sites=1),
-           "exact": mb.Exact()}
+METHODS = {"tebd": mb.TEBD(dt=0.014), "tdvp": mb.TDVP(dt=0.05, krylov=1e-12),
+           "tdvp one site": mb.TDVP(dt=0.05, sites=1), "exact": mb.Exact()}
 
 
 @pytest.mark.parametrize("parity", [False, True])
@@ -302,8 +302,8 @@ def bad_open_inputs():
         return mb.charge(battery, [0, 1.0], method=mb.Exact())
 
     return [
-        (lambda: charged(lambda t: -1.0), "`rate` must be a finite number of at least 0 at time"),
-        (lambda: charged(lambda t: 1j), "`rate` must be a finite number"),
+        (lambda: charged(lambda _: -1.0), "`rate` must be a finite number of at least 0 at time"),
+        (lambda: charged(lambda _: 1j), "`rate` must be a finite number"),
         (lambda: mb.Jump(jump, rate=2.0), "`rate` must be a function of time or None, but is 2.0"),
         (lambda: mb.Jump("Sm"), "`jumps` must be Terms"),
         (lambda: mb.Jump(mb.Terms(sites)), "`jumps` must have at least one product"),
