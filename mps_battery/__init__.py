@@ -11,6 +11,9 @@ from mps_battery.evolve.tebd import TEBD as TEBD
 from mps_battery.evolve.tenpy import Tenpy as Tenpy
 from mps_battery.measure.capacity import LocalCapacity as LocalCapacity
 from mps_battery.measure.capacity import local_capacity as local_capacity
+from mps_battery.measure.currents import ChargeCurrent as ChargeCurrent
+from mps_battery.measure.currents import EnergyCurrent as EnergyCurrent
+from mps_battery.measure.currents import HeatCurrent as HeatCurrent
 from mps_battery.measure.energy import Energy as Energy
 from mps_battery.measure.energy import EnergyVariance as EnergyVariance
 from mps_battery.measure.energy import Power as Power
@@ -32,7 +35,13 @@ from mps_battery.sites import Boson as Boson
 from mps_battery.sites import Fermion as Fermion
 from mps_battery.sites import Levels as Levels
 from mps_battery.sites import Spin as Spin
+from mps_battery.steady.certificate import Certificate as Certificate
 from mps_battery.steady.ground import ground_state as ground_state
+from mps_battery.steady.ness import Dense as Dense
+from mps_battery.steady.ness import Relaxation as Relaxation
+from mps_battery.steady.ness import SteadyState as SteadyState
+from mps_battery.steady.ness import Sweeps as Sweeps
+from mps_battery.steady.ness import steady_state as steady_state
 from mps_battery.storage import load as load
 from mps_battery.tensors.density import Density as Density
 from mps_battery.tensors.mps import MPS as MPS

@@ -25,15 +25,18 @@ class Jump:
         terms: L, with the root of its rate inside the coefficients. One product, or a sum: a sum over all sites is a
             collective jump.
         rate: Factor on the dissipator as a function of time, at least zero; None for one.
+        bath: Name of the bath that it belongs to, for heat currents.
     """
 
     terms: Terms
     rate: Envelope | None = None
+    bath: str = "bath"
 
     def __post_init__(self) -> None:
         check_terms("jumps", self.terms)
         must(len(self.terms) > 0, "jumps", "have at least one product each", self.terms)
         must(self.rate is None or callable(self.rate), "rate", "be a function of time or None", self.rate)
+        must(isinstance(self.bath, str) and self.bath != "", "bath", "be a name", self.bath)
 
     def rate_at(self, time: float) -> float:
         """The rate at a time."""

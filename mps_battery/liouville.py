@@ -115,3 +115,71 @@ def _add_parts(out: Terms, factors: Iterable[tuple[int, tuple[Array | None, Arra
         if abs(value) > 1e-15 * abs(coefficient):
             out += (value, *chosen)
 
+
+
+def conserves_parity(total: Terms) -> bool:
+    """Whether a Liouvillian conserves the parity of `DensitySite.charges`, as it does where charge is conserved."""
+    for product, _ in total.products:
+        odd = 0
+        for n, o in product:
+            charges = np.asarray(total.sites[n].charges)
+            moved = np.abs(matrix_of(o)) > 1e-13
+            changes = (charges[:, None] + charges[None, :]) % 2
+            if np.any(moved & (changes == 0)) and np.any(moved & (changes == 1)):
+                return False
+            odd += bool(np.any(moved & (changes == 1)))
+        if odd % 2:
+            return False
+    return True
+
+
+def heisenberg(battery: Battery, observable: Terms, hamiltonian: bool = True) -> Terms:
+    """L+(O) = i [H, O] + sum_j (L_j+ O L_j - {L_j+ L_j, O} / 2), the slope of a mean value, as Terms.
+
+    Constant Hamiltonian and rates only; without the Hamiltonian only what the jumps do.
+    """
+    out = Terms(battery.sites)
+    if hamiltonian:
+        for h in as_schedule(battery.charging).terms:
+            out += 1j * h.commutator(observable)
+    touched = {n for product, _ in observable.products for n, _ in product}
+    for jump in battery.jumps:
+        if any(n in touched for product, _ in jump.terms.products for n, _ in product):
+            out += adjoint_dissipator(jump.terms, observable)
+    return out
+
+
+def conserved_sums(battery: Battery) -> int:
+    """How many independent one-site sums sum_n A_n, beside the identity, have L+(sum A_n) = 0.
+
+    Each makes the steady state one of many: a conserved charge under dephasing, a site that nothing touches.
+    """
+    sites, columns = battery.sites, []
+    places: dict[tuple, int] = {}
+    locals_ = density_sites(sites)
+    for n, local in enumerate(locals_):
+        for matrix in local.basis[1:]:
+            observable = Terms(sites)
+            observable += 1.0, (matrix, n)
+            column: dict[tuple, complex] = {}
+            for product, c in heisenberg(battery, observable).products:
+                parts: list[tuple[complex, tuple]] = [(c, ())]
+                for m, o in product:
+                    weights = np.einsum("aij,ji->a", locals_[m].basis, matrix_of(o))
+                    parts = [(x * w, (*key, (m, a)) if a else key) for x, key in parts
+                             for a, w in enumerate(weights) if abs(w) > 1e-14]
+                for x, key in parts:
+                    column[key] = column.get(key, 0.0) + x
+            columns.append({places.setdefault(key, len(places)): x for key, x in column.items()})
+    rows, cols, values = [], [], []
+    for k, column_ in enumerate(columns):
+        for place, x in column_.items():
+            rows.append(place)
+            cols.append(k)
+            values.append(x)
+    if not values:
+        return len(columns)
+    matrix = np.zeros((max(len(places), len(columns)), len(columns)), dtype=complex)
+    matrix[rows, cols] = values
+    s = np.linalg.svd(matrix, compute_uv=False)
+    return int(np.sum(s < 1e-12 * s[0]))

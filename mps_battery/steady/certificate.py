@@ -1,0 +1,89 @@
+"""What speaks for a steady state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mps_battery.battery import Battery
+from mps_battery.liouville import adjoint_dissipator
+from mps_battery.measure.currents import charge_current
+from mps_battery.tensors import trains
+from mps_battery.tensors.density import Density
+from mps_battery.terms import Terms
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Checks that a steady state must pass, whatever found it.
+
+    Attributes:
+        residual: |L rho| / |rho| in the Hilbert-Schmidt norm.
+        trace: tr rho.
+        least_eigenvalue: Smallest eigenvalue of any marginal of two and of three neighbouring sites; positivity.
+        currents: Flow of charge through the bonds between which nothing creates or destroys it; empty where charge
+            is not conserved.
+        spread: Largest minus smallest of `currents`; None where there are fewer than two.
+        multiplicity: How many steady states are known to exist: from the null space (Dense), or one more than the
+            conserved one-site sums; one where none is known.
+    """
+
+    residual: float
+    trace: float
+    least_eigenvalue: float
+    currents: Array
+    spread: float | None
+    multiplicity: int
+
+    @property
+    def current(self) -> float | None:
+        """Mean of the conserved current."""
+        return float(self.currents.mean()) if len(self.currents) else None
+
+    def lines(self) -> dict[str, str]:
+        """For a card."""
+        out = {"residual": f"{self.residual:.2e}", "trace": f"1 {self.trace - 1:+.1e}",
+               "positivity": f"smallest eigenvalue of a marginal {self.least_eigenvalue:.2e}"}
+        if self.spread is not None:
+            out["current"] = f"{self.current:.10g}, spread over the bonds {self.spread:.1e}"
+        if self.multiplicity > 1:
+            out["uniqueness"] = f"at least {self.multiplicity} steady states"
+        return out
+
+
+def certify(battery: Battery, total: Terms, state: Density, multiplicity: int) -> Certificate:
+    """The certificate of a density under a Liouvillian."""
+    moved = trains.norm(trains.apply(total.to_mpo().tensors, state.train.tensors, 1e-13))
+    bonds = conserving_bonds(battery)
+    currents = np.array([state.expect(charge_current(battery, b)).real for b in bonds])
+    least = min(state.least_marginal(w) for w in (2, 3))
+    return Certificate(moved / state.train.norm, state.trace, least, currents,
+                       float(np.ptp(currents)) if len(currents) > 1 else None, multiplicity)
+
+
+def conserving_bonds(battery: Battery) -> list[int]:
+    """The longest run of bonds between which jumps leave the charge alone; empty where the Hamiltonian does not."""
+    charge = Terms(battery.sites)
+    n_sites, free = len(battery.sites), []
+    for n, site in enumerate(battery.sites):
+        charge += 1.0, (np.diag(site.charges.astype(float)), n)
+    h = battery.charging
+    if not isinstance(h, Terms) or not h.conserves_charge():
+        return []
+    for n, site in enumerate(battery.sites):
+        local = Terms(battery.sites)
+        local += 1.0, (np.diag(site.charges.astype(float)), n)
+        touched = [j for j in battery.jumps if any(m == n for product, _ in j.terms.products for m, _ in product)]
+        slope = Terms(battery.sites)
+        for jump in touched:
+            slope += adjoint_dissipator(jump.terms, local)
+        free.append(slope.vanishes(1e-12))
+    best: list[int] = []
+    run: list[int] = [0]
+    for bond in range(1, n_sites - 1):
+        run = [*run, bond] if free[bond] else [bond]         # site `bond` lies between bonds bond - 1 and bond
+        best = max(best, run, key=len)
+    return best or run if n_sites > 1 else []

@@ -1,0 +1,331 @@
+"""Steady states of open batteries: the verb `steady_state`."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time as clock
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from mps_battery.battery import Battery
+from mps_battery.checks import InputError, must, number
+from mps_battery.evolve.choose import strength
+from mps_battery.evolve.tebd import TEBD
+from mps_battery.liouville import conserved_sums, conserves_parity, generator
+from mps_battery.steady.certificate import Certificate, certify
+from mps_battery.steady.sweeps import ENRICHMENT, Control, Solver, identity_weight
+from mps_battery.tensors.density import Density, density_sites
+from mps_battery.tensors.mps import MPS
+from mps_battery.tensors.truncation import Truncation
+from mps_battery.terms import Terms
+
+Array = np.ndarray
+
+DENSE_LIMIT = 4**6
+"""Up to this dimension of the density as a vector the dense twin is faster than sweeps."""
+DENSE_LARGEST = 4**8
+"""Largest dimension that the dense twin accepts."""
+RELAXED = 12.0
+"""How long the start relaxes, in units of the inverse strength of the generator."""
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """Stabilised Galerkin sweeps; see `mps_battery.steady.sweeps`.
+
+    Args:
+        most: Largest number of sweeps.
+        first_bond: Bond cap of the first sweeps; it grows by half until the cap of the truncation.
+    """
+
+    most: int = 200
+    first_bond: int = 16
+
+    def __post_init__(self) -> None:
+        must(isinstance(self.most, int) and self.most >= 1, "most", "be an integer of at least 1", self.most)
+        must(isinstance(self.first_bond, int) and self.first_bond >= 2, "first_bond",
+             "be an integer of at least 2", self.first_bond)
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Evolution in time by TEBD until nothing moves: the fallback, and the referee.
+
+    Args:
+        dt: Time step; None takes half the inverse strength of the generator, at the end a quarter of it.
+        longest: Longest time to evolve.
+    """
+
+    dt: float | None = None
+    longest: float = 1000.0
+
+    def __post_init__(self) -> None:
+        must(self.dt is None or (number(self.dt) and self.dt > 0), "dt", "be a positive number", self.dt)
+        must(number(self.longest) and self.longest > 0, "longest", "be a positive number", self.longest)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """The null vector of the whole Liouvillian: exact, for small chains."""
+
+
+Method = Sweeps | Relaxation | Dense
+
+
+@dataclass(frozen=True)
+class SteadyState:
+    """A steady state, never without its certificate.
+
+    Attributes:
+        state: The density, trace one.
+        certificate: What speaks for it.
+        outcome: What happened, in a sentence.
+        converged: Whether the residual reached the tolerance.
+        card: Facts about method and cost.
+        history: Residual, bond and seconds after every sweep or stretch of time.
+    """
+
+    state: Density
+    certificate: Certificate
+    outcome: str
+    converged: bool
+    card: Mapping[str, Any]
+    history: xr.Dataset = field(repr=False)
+
+    def __str__(self) -> str:
+        facts = {"cost": f"{self.card['wall_seconds']:.2f} s, peak {self.card['peak_megabytes']:.0f} MB",
+                 "bond": max(self.state.bonds, default=1), **self.certificate.lines()}
+        width = max(map(len, facts))
+        return "\n".join([f"steady state of {self.card['model']}: {self.card['sites']} sites", self.outcome,
+                          *(f"  {k:<{width}}  {v}" for k, v in facts.items())])
+
+
+def steady_state(battery: Battery, *, method: Method | None = None, truncation: Truncation | None = None,
+                 tolerance: float = 1e-8, start: Density | None = None, seconds: float = np.inf,
+                 progress: bool | None = None) -> SteadyState:
+    """The density that the Hamiltonian and the jumps of a battery leave unchanged.
+
+    Args:
+        battery: Its `charging` (constant Terms) and its `jumps` make the Liouvillian.
+        method: Sweeps, Relaxation or Dense; None takes Dense for up to 4096 dimensions, else Sweeps.
+        truncation: Bond cap and discarded weight; default bond 32 and weight 1e-20.
+        tolerance: Residual |L rho| / |rho| at which to stop.
+        start: Where to begin, such as the steady state of a shorter chain grown by `grown`, or of stronger
+            dissipation; None relaxes from the identity.
+        seconds: Wall time after which the best state so far is returned.
+        progress: Whether to show residuals as they fall; None shows them on a terminal only.
+
+    Returns:
+        The state with certificate and an outcome that says when it did not converge.
+    """
+    if not isinstance(battery, Battery):
+        raise InputError(f"Argument `battery` must be a Battery, but is {type(battery).__name__}.")
+    must(len(battery.jumps) > 0, "battery", "have jumps: without them every eigenstate is steady", battery.name)
+    must(number(tolerance) and 0 < tolerance < 1, "tolerance", "be a number between 0 and 1", tolerance)
+    schedule = generator(battery)
+    if not schedule.constant:
+        raise InputError("Argument `battery` must have a constant Hamiltonian and constant rates for a steady state.")
+    truncation = truncation if truncation is not None else Truncation(32, 1e-20)
+    total = schedule.parts[0][0].copy()
+    for terms, _ in schedule.parts[1:]:
+        total += terms
+    dimension = float(np.prod([float(s.d) for s in total.sites]))
+    why = "as asked"
+    if method is None:
+        method = Dense() if dimension <= DENSE_LIMIT else Sweeps()
+        why = f"because the density has {dimension:.3g} dimensions"
+    begun = clock.perf_counter()
+    job = _Job(battery, total, truncation, tolerance, begun + seconds, progress)
+    if start is not None:
+        must(isinstance(start, Density) and start.sites == battery.sites, "start",
+             "be a Density on the sites of the battery", start)
+    solvers = {Sweeps: _sweeps, Relaxation: _relax, Dense: _dense}
+    if type(method) not in solvers:
+        raise InputError(f"Argument `method` must be Sweeps, Relaxation or Dense, but is {type(method).__name__}.")
+    state, multiplicity = solvers[type(method)](job, method, start)  # type: ignore[operator]
+    conserved = conserved_sums(battery)
+    certificate = certify(battery, total, state, max(multiplicity, 1 + conserved))
+    converged = certificate.residual <= tolerance and certificate.multiplicity == 1
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0 if sys.platform != "darwin" else 1024.0**2)
+    card = {"model": battery.name, "parameters": dict(battery.parameters), "sites": len(battery.sites),
+            "method": type(method).__name__, "bond_cap": truncation.bond, "tolerance": tolerance,
+            "wall_seconds": clock.perf_counter() - begun, "peak_megabytes": peak}
+    return SteadyState(state, certificate, _outcome(method, why, certificate, tolerance, state), converged, card,
+                       job.dataset())
+
+
+def _outcome(method: Method, why: str, certificate: Certificate, tolerance: float, state: Density) -> str:
+    how = f"Solved by {type(method).__name__}, {why}"
+    if certificate.multiplicity > 1:
+        return (f"{how}: there are at least {certificate.multiplicity} steady states, and this is only one of them; "
+                "start from a state of the wanted sector.")
+    if certificate.residual <= tolerance:
+        return f"{how}: residual {certificate.residual:.1e} at bond {max(state.bonds, default=1)}."
+    return (f"{how}: NOT converged to {tolerance:.0e}, residual {certificate.residual:.1e} at bond "
+            f"{max(state.bonds, default=1)}; allow a larger bond or more time.")
+
+
+class _Job:
+    """What all methods share: the generator, limits, and a history."""
+
+    def __init__(self, battery: Battery, total: Terms, truncation: Truncation, tolerance: float, deadline: float,
+                 progress: bool | None) -> None:
+        self.battery, self.total, self.truncation = battery, total, truncation
+        self.tolerance, self.deadline = tolerance, deadline
+        self.begun = clock.perf_counter()
+        self.rows: list[tuple[float, int, float]] = []
+        self._shown = progress or (progress is None and sys.stderr.isatty())
+
+    def note(self, residual: float, bond: int) -> None:
+        """One line of history."""
+        self.rows.append((residual, bond, clock.perf_counter() - self.begun))
+        if self._shown:
+            pass
+
+    @property
+    def late(self) -> bool:
+        """Whether time is up."""
+        return clock.perf_counter() > self.deadline
+
+    def dataset(self) -> xr.Dataset:
+        """The history."""
+        table = np.array(self.rows).reshape(-1, 3)
+        return xr.Dataset({name: ("step", table[:, k]) for k, name in enumerate(("residual", "bond", "seconds"))})
+
+    def residual(self, state: Density) -> float:
+        """|L rho| / |rho|."""
+        return residual(self.total, state)
+
+
+def residual(total: Terms, state: Density) -> float:
+    """|L rho| / |rho| in the Hilbert-Schmidt norm."""
+    from mps_battery.tensors import trains
+
+    return trains.norm(trains.apply(total.to_mpo().tensors, state.train.tensors, 1e-13)) / state.train.norm
+
+
+# -- dense -----------------------------------------------------------------------------------------------------
+def _dense(job: _Job, method: Dense, start: Density | None) -> tuple[Density, int]:
+    """The null space: all of it in small spaces, one vector by a sparse factorisation in larger ones."""
+    del method, start
+    sites = density_sites(job.battery.sites)
+    size = int(np.prod([float(s.d) for s in sites]))
+    if size > DENSE_LARGEST:
+        raise InputError(f"Argument `method` must not be Dense for a density of {size} dimensions: at most "
+                         f"{DENSE_LARGEST} fit; use Sweeps.")
+    matrix = job.total.to_sparse().real.tocsc()
+    even = np.flatnonzero(_parities(job) == 0)
+    block = matrix[even][:, even]
+    multiplicity = 1
+    if size <= 4**5:
+        values = scipy.linalg.svdvals(matrix.toarray())
+        multiplicity = max(1, int(np.sum(values < 1e-11 * values[0])))
+    # the first row of L is zero, since the trace is conserved: in its place the trace is set
+    block = block.tolil()
+    block[0] = 0.0
+    block[0, 0] = 1.0
+    target = np.zeros(len(even))
+    target[0] = 1.0
+    if multiplicity > 1:
+        x = scipy.linalg.lstsq(block.toarray(), target)[0]
+    else:
+        x = scipy.sparse.linalg.spsolve(block.tocsc(), target)
+    vector = np.zeros(size)
+    vector[even] = x
+    state = Density(MPS.from_dense(sites, vector)).normalised()
+    job.note(job.residual(state), max(state.bonds, default=1))
+    return state, multiplicity
+
+
+def _parities(job: _Job) -> Array:
+    """Parity of every product basis operator; zeros where it is not conserved."""
+    out = np.zeros(1, dtype=int)
+    conserved = conserves_parity(job.total)
+    for s in density_sites(job.battery.sites):
+        charges = np.asarray(s.charges) if conserved else np.zeros(s.d, dtype=int)
+        out = (out[:, None] + charges).ravel() % 2
+    return out
+
+
+# -- relaxation ------------------------------------------------------------------------------------------------
+def _relaxed(job: _Job, start: Density, time: float, dt: float, bond: int) -> Density:
+    schedule = generator(job.battery)
+    evolution = TEBD(dt=dt).start(start, schedule, Truncation(bond, max(job.truncation.weight, 1e-13)))
+    evolution.advance(time)
+    state = evolution.state
+    assert isinstance(state, Density)
+    return state.normalised()
+
+
+def _relax(job: _Job, method: Relaxation, start: Density | None) -> tuple[Density, int]:
+    """Evolve until the residual falls no more; then once with a smaller step."""
+    if job.total.reach > 1:
+        raise InputError("Argument `method` must be Sweeps for terms beyond nearest neighbours, but is Relaxation.")
+    state = start if start is not None else Density.product(job.battery.sites, "mixed")
+    rate = strength(generator(job.battery), np.zeros(1))
+    dt = method.dt or 0.5 / rate
+    best, stale, elapsed = np.inf, 0, 0.0
+    for refined in (False, True):
+        step, stale = (dt / 2, 0) if refined else (dt, 0)
+        while elapsed < method.longest and stale < 4 and not job.late and best > job.tolerance:
+            state = _relaxed(job, state, 20 * step, step, job.truncation.bond)
+            elapsed += 20 * step
+            now = job.residual(state)
+            job.note(now, max(state.bonds, default=1))
+            stale = stale + 1 if now > 0.98 * best else 0
+            best = min(best, now)
+    return state, 1
+
+
+def _stuck(fallen: list[float], sweeps: int, factor: float) -> bool:
+    """Whether the last sweeps did not bring the residual below a factor of what it was before."""
+    return len(fallen) > sweeps and min(fallen[-sweeps:]) > factor * min(fallen[:-sweeps])
+
+
+# -- sweeps ----------------------------------------------------------------------------------------------------
+def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> tuple[Density, int]:
+    """A short relaxation, then sweeps with a growing bond until the residual falls no more."""
+    cap, rate = job.truncation.bond, max(strength(generator(job.battery), np.zeros(1)), 1e-300)
+    if start is None:
+        start = Density.product(job.battery.sites, "mixed")
+        if job.total.reach <= 1 and len(job.battery.sites) > 1:
+            start = _relaxed(job, start, RELAXED / rate, 0.5 / rate, min(cap, method.first_bond))
+    sites = density_sites(job.battery.sites)
+    graded = conserves_parity(job.total)
+    parities = [np.asarray(s.charges) if graded else np.zeros(s.d, dtype=int) for s in sites]
+    solver = Solver(job.total.to_mpo(), start.train.tensors, parities, identity_weight(start))
+    control, best, good = Control(1.6 / rate), solver.residual, solver.copy()
+    bond = min(cap, max(method.first_bond, *start.bonds, 2))
+    fallen: list[float] = []                       # residuals of good sweeps at this bond
+    for count in range(method.most):
+        if job.late:
+            break
+        truncation = Truncation(bond, job.truncation.weight)
+        with threadpool_limits(1 if bond < 24 else None, user_api="blas"):
+            solver.sweep(control, best, truncation, ENRICHMENT)
+            now = solver.residual
+        job.note(now, max(len(b) for b in solver.bonds))
+        if (now < 1.3 * best or count == 0) and solver.change < 1.0:
+            best = now if not fallen else min(best, now)
+            good = solver.copy()
+            fallen.append(now)
+            control.better()
+        else:
+            solver.restore(good)
+            control.worse()
+        if best < 0.03 * job.tolerance:
+            break
+        if bond < cap and _stuck(fallen, 6, 0.7):
+            bond, fallen = min(cap, bond + max(4, bond // 2)), []
+        elif _stuck(fallen, 10, 0.8):
+            break
+    solver.restore(good)
+    return Density(MPS(sites, solver.tensors, 0)).normalised(), 1
