@@ -1,9 +1,12 @@
 """mps_battery: tensor-network many-body solver for quantum batteries. The public names, on one screen."""
 
+from mps_battery.baths import davies_jumps as davies_jumps
+from mps_battery.baths import thermal_jumps as thermal_jumps
 from mps_battery.battery import Battery as Battery
 from mps_battery.battery import Jump as Jump
 from mps_battery.battery import Schedule as Schedule
 from mps_battery.budget import Budget as Budget
+from mps_battery.channels import apply_channel as apply_channel
 from mps_battery.checks import InputError as InputError
 from mps_battery.evolve.exact import Exact as Exact
 from mps_battery.evolve.tdvp import TDVP as TDVP
@@ -42,6 +45,8 @@ from mps_battery.steady.ness import Relaxation as Relaxation
 from mps_battery.steady.ness import SteadyState as SteadyState
 from mps_battery.steady.ness import Sweeps as Sweeps
 from mps_battery.steady.ness import steady_state as steady_state
+from mps_battery.steady.thermal import ThermalState as ThermalState
+from mps_battery.steady.thermal import thermal_state as thermal_state
 from mps_battery.storage import load as load
 from mps_battery.tensors.density import Density as Density
 from mps_battery.tensors.mps import MPS as MPS

@@ -41,6 +41,14 @@ def unitary(terms: Terms) -> Terms:
     return out
 
 
+def cooling(terms: Terms) -> Terms:
+    """rho -> -{terms, rho} / 2 as real Terms: imaginary time, d rho / d beta, for Hermitian terms."""
+    out = Terms(density_sites(terms.sites))
+    for product, c in terms.products:
+        _add_parts(out, [(n, _sides(terms.sites[n], o, None)) for n, o in product], -c)
+    return out
+
+
 def dissipator(jump: Terms) -> Terms:
     """rho -> L rho L+ - {L+ L, rho} / 2 as real Terms on density sites."""
     out = Terms(density_sites(jump.sites))
@@ -79,7 +87,11 @@ def generator(battery: Battery) -> Schedule:
             parts.append((dissipator(jump.terms), jump.rate_at))
     if len(constant):
         parts.append((constant, None))
-    # a schedule of superoperators, which are not Hermitian
+    return superoperators(parts)
+
+
+def superoperators(parts: list[tuple[Terms, Callable[[float], float] | None]]) -> Schedule:
+    """A schedule of superoperators, which need not be Hermitian."""
     total = object.__new__(Schedule)
     object.__setattr__(total, "parts", tuple(parts))
     return total

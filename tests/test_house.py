@@ -19,8 +19,8 @@ SOURCES = sorted(p for folder in ("mps_battery", "models", "tests", "studies") f
                  if ENGINE / "models" not in p.parents)
 PACKAGE = [p for p in SOURCES if p.is_relative_to(ENGINE)]
 
-ORDER = ["checks", "sites", "tensors", "terms", "battery", "liouville", "evolve", "measure", "steady", "record",
-         "budget", "storage", "plot", "run", "spec", "models", "cli"]
+ORDER = ["checks", "sites", "tensors", "terms", "battery", "channels", "liouville", "baths", "evolve", "measure",
+         "steady", "record", "budget", "storage", "plot", "run", "spec", "models", "cli"]
 """Files and folders of the package, each importing only those to its left (and its own folder)."""
 INSIDE_FUNCTIONS = {("battery", "steady"), ("run", "mps_battery"), ("storage", "run")}
 """The other way only where it is called: a ground state as a start, the version of a card, the class of a result."""
@@ -36,7 +36,8 @@ PUBLIC = {
     "STANDARD", "Energy", "Power", "EnergyVariance", "LocalErgotropy", "LocalCapacity", "Entropy", "Expect",
     "Correlator", "Reduced", "Jump", "Density", "STANDARD_MIXED", "OperatorEntropy", "BlockEntropy", "Purity",
     "Renyi2", "steady_state", "SteadyState", "Certificate", "Sweeps", "Relaxation", "Dense", "ChargeCurrent",
-    "EnergyCurrent", "HeatCurrent", "local_ergotropy", "local_capacity",
+    "EnergyCurrent", "HeatCurrent", "thermal_state", "ThermalState", "thermal_jumps",
+    "davies_jumps", "apply_channel", "local_ergotropy", "local_capacity",
 }
 
 
