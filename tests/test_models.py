@@ -168,7 +168,7 @@ def test_record_makes_the_same_battery(case):
 def test_defaults_work(name):
     battery = catalogue()[name]()
     assert battery.name == name
-    assert len(battery.sites) == len(battery.cells) == battery.parameters["cells"]
+    assert len(battery.cells) == battery.parameters["cells"] <= len(battery.sites)
     assert battery.energy.is_hermitian()
 
 

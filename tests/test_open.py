@@ -9,6 +9,7 @@ import solved_open
 import mps_battery as mb
 from mps_battery.evolve.tebd import CentreEvolution
 from mps_battery.liouville import adjoint_dissipator, dissipator, generator, unitary
+from mps_battery.models import open_chain as open_chain_models
 from mps_battery.tensors.density import density_sites
 
 RNG = np.random.default_rng
@@ -287,6 +288,56 @@ def test_starts_of_densities():
     u = scipy.linalg.expm(-0.6j * h.to_dense())
     assert np.abs(run.state.to_dense() - u @ expected @ u.conj().T).max() < 1e-10
     assert abs(run.data["power_dissipative"].values).max() == 0
+
+
+# -- models --------------------------------------------------------------------------------------------------------
+def test_lossy_charger_against_the_closed_form():
+    """REFERENCES 4.5: c(t) = -i (g / Omega) exp(-gamma t / 4) sin Omega t, Omega^2 = g^2 - gamma^2 / 16."""
+    g, loss, times = 0.7, 0.5, np.linspace(0, 6, 7)
+    battery = open_chain_models.lossy_chargers(cells=6, splitting=1.2, coupling=g, loss=loss)
+    run = mb.charge(battery, times)
+    omega = np.sqrt(g**2 - loss**2 / 16)
+    held = (g / omega) ** 2 * np.exp(-loss * times / 2) * np.sin(omega * times) ** 2
+    assert np.abs(run.data["energy"].values - 6 * 1.2 * held).max() < 1e-6
+    assert np.abs(run.data["local_ergotropy"].values - 1.2 * np.maximum(2 * held - 1, 0)[:, None]).max() < 1e-6
+    assert np.all(np.abs(run.data["energy"] - 6 * 1.2 * held) <= run.bars["energy"] + 1e-10)
+
+
+def test_thermal_charging_against_the_closed_form():
+    """REFERENCES 4.5: the fixed point has ergotropy h tanh(beta h / 2) a cell."""
+    battery = open_chain_models.thermal_charging(cells=3, splitting=1.3, beta=0.9)
+    assert mb.local_ergotropy(battery.initial_state(), battery.energy, 1) < 1e-12
+    steady = mb.steady_state(battery)
+    for site in range(3):
+        found = mb.local_ergotropy(steady.state, battery.energy, site)
+        assert found == pytest.approx(1.3 * np.tanh(0.9 * 1.3 / 2), abs=1e-9)
+
+
+def test_dark_pair_keeps_a_quarter():
+    """REFERENCES 4.5: the singlet part of an excited charger and an empty cell never decays."""
+    run = mb.charge(open_chain_models.dark_pairs(cells=5, rate=1.0), [0, 20.0], record={"n": mb.Expect("Z")})
+    populations = (1 + run.data["n"].values[-1]) / 2
+    assert np.abs(populations - 0.25).max() < 1e-6
+
+
+def test_decay_alone_and_together():
+    """Independent: J = rate splitting L exp(-rate t); two together from the top: 2 e^(-2 rate t) (1 + 2 rate t)."""
+    rate, times = 0.3, np.linspace(0, 2, 5)
+    alone = mb.charge(open_chain_models.decaying(cells=7, rate=rate), times, record={"j": mb.HeatCurrent()})
+    assert np.abs(alone.data["j"].values[:, 0] + 7 * rate * np.exp(-rate * times)).max() < 1e-6
+    pair = mb.charge(open_chain_models.decaying(cells=2, rate=rate, collective=True), times,
+                     record={"j": mb.HeatCurrent(), "p": mb.Power("dissipative")})
+    expected = -2 * rate * np.exp(-2 * rate * times) * (1 + 2 * rate * times)
+    assert np.abs(pair.data["j"].values[:, 0] - expected).max() < 1e-9
+    assert np.abs(pair.data["p"].values - expected).max() < 1e-9
+
+
+def test_boundary_driven_model_is_the_chain_of_the_reference():
+    battery = open_chain_models.boundary_driven(cells=5, anisotropy=0.0, rate=1.3, bias=0.4, dephasing=0.7)
+    steady = mb.steady_state(battery)
+    j, z = solved_open.dephased_xx(5, 1.3, 0.4, 0.7)
+    assert 2 * steady.certificate.current == pytest.approx(j, abs=1e-10)
+    assert np.allclose([2 * steady.state.reduced([n])[0, 0].real - 1 for n in range(5)], z, atol=1e-10)
 
 
 # -- bad input -----------------------------------------------------------------------------------------------------
