@@ -1,4 +1,4 @@
-"""The command line: charge a named model, run a spec file, plot a result, list the models.
+"""The command line: charge a model, find its steady state, run a spec file, plot a result, list the models.
 
 The only file of the engine that knows the models.
 """
@@ -21,7 +21,9 @@ from mps_battery.evolve.choose import Method
 from mps_battery.models import catalogue
 from mps_battery.run import charge as charge_battery
 from mps_battery.spec import FIGURES, Spec, build_battery, check_spec, read_spec
+from mps_battery.steady.ness import steady_state
 from mps_battery.storage import load
+from mps_battery.tensors.truncation import Truncation
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Charge quantum batteries: energy, power, ergotropy and entanglement of many cells.")
@@ -64,6 +66,22 @@ def charge(
     elif given:
         raise InputError(f"Option --method must be given where --{' and --'.join(given)} is, but is empty.")
     _execute(check_spec(raw), overwrite)
+
+
+@app.command(context_settings=_SETTINGS)
+def steady(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="name of a model with jumps, see `mps-battery models`")],
+    bond: Annotated[str, typer.Option(help="largest bond dimension", metavar="INTEGER")] = "32",
+    weight: Annotated[str, typer.Option(help="discarded weight of one truncation", metavar="NUMBER")] = "1e-20",
+    tolerance: Annotated[str, typer.Option(help="residual at which to stop", metavar="NUMBER")] = "1e-8",
+    seconds: Annotated[str, typer.Option(help="wall time after which the best so far is shown", metavar="NUMBER")] = "",
+) -> None:
+    """Find the steady state of a model and print its certificate; parameters as for `charge`."""
+    battery = build_battery(catalogue(), model, _parameters(context.args))
+    found = steady_state(battery, truncation=Truncation(_value(bond), _value(weight)), tolerance=_value(tolerance),
+                         seconds=_value(seconds) if seconds else float("inf"))
+    Console(soft_wrap=True).print(str(found), highlight=False, markup=False)
 
 
 @app.command()

@@ -164,11 +164,22 @@ def test_models_lists_every_model_with_formula_and_reference(program):
         assert all(f"{p} = " in blocks[name] for p in inspect.signature(model).parameters)
 
 
+def test_steady_prints_the_certificate(program):
+    code, out, err = program("steady boundary_driven --cells 4 --anisotropy 1 --bias 1")
+    assert (code, err) == (0, "")
+    assert "steady state of boundary_driven: 4 sites" in out
+    assert "residual" in out
+    assert "current     0.5858585859" in out            # 116/99 for Pauli Z [REFERENCES 4.2], half of it here
+    assert program("steady xxz --cells 4")[0] == 2
+    assert "must have jumps" in program("steady xxz --cells 4")[2]
+    assert "Unknown" in program("steady boundary_driven --cell 4")[2]
+
+
 @pytest.mark.parametrize("words", ["", "--help"])
 def test_help_names_the_commands(program, words):
     code, out, err = program(words)
     assert (code, err) == (0, "")
-    assert all(command in out for command in ("charge", "run", "plot", "models"))
+    assert all(command in out for command in ("charge", "steady", "run", "plot", "models"))
 
 
 def test_help_of_charge_names_its_options(program):
