@@ -323,9 +323,12 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> tuple[Density, 
             control.worse()
         if best < 0.03 * job.tolerance:
             break
-        if bond < cap and _stuck(fallen, 6, 0.7):
+        # a larger bond helps only where truncation is what holds the residual up
+        limited = rate * solver.discarded**0.5 > 0.1 * best
+        stuck = _stuck(fallen, 10, 0.8)
+        if bond < cap and (stuck or (limited and _stuck(fallen, 6, 0.7))):
             bond, fallen = min(cap, bond + max(4, bond // 2)), []
-        elif _stuck(fallen, 10, 0.8):
+        elif stuck:
             break
     solver.restore(good)
     return Density(MPS(sites, solver.tensors, 0)).normalised(), 1

@@ -86,7 +86,7 @@ class Solver:
         self.parities = [np.asarray(p) for p in parities]
         self.x = [t * (k / kappa)[None, :, None] for t, k in zip(tensors, self._scale, strict=True)]
         self.bonds: list[Array] = [np.zeros(1, dtype=int)] * (self.length + 1)
-        self.change = np.inf
+        self.change, self.discarded = np.inf, 0.0
         self._label()
         self._environments()
 
@@ -147,8 +147,12 @@ class Solver:
 
     # -- sweeps ----------------------------------------------------------------------------------------------
     def sweep(self, control: Control, residual: float, truncation: Truncation, enrich: int = ENRICHMENT) -> None:
-        """Right and back; `change` is then the largest change of a local tensor, relative to its norm."""
-        self.change = 0.0
+        """Right and back.
+
+        Afterwards `change` is the largest change of a local tensor relative to its norm, and `discarded` the largest
+        weight that one truncation dropped.
+        """
+        self.change = self.discarded = 0.0
         tau = control.reach / max(residual, 1e-300)
         for n in range(self.length - 1):
             self._pass_right(n, self._solve(n, control.theta, tau), truncation, enrich)
@@ -210,7 +214,8 @@ class Solver:
         first = np.zeros((l, d))
         first[:, 0] = self._trace_left[n]
         push = local_push(self._left[n], self.generator[n], y) if enrich else None
-        u, labels = frame(y.reshape(l * d, r), first.ravel(), rows, push, truncation, enrich)
+        u, labels, lost = frame(y.reshape(l * d, r), first.ravel(), rows, push, truncation, enrich)
+        self.discarded = max(self.discarded, lost)
         self.x[n], self.bonds[n + 1] = u.reshape(l, d, -1), labels
         self.x[n + 1] = np.tensordot(u.T @ y.reshape(l * d, r), self.x[n + 1], 1)
         self._left.append(environment.from_left(self._left[n], self.x[n], self.generator[n]))
@@ -229,7 +234,8 @@ class Solver:
             if enrich else None
         if push is not None:      # rows (vR p) -> (p vR)
             push = push.reshape(r, d, -1).transpose(1, 0, 2).reshape(d * r, -1)
-        u, labels = frame(y.reshape(l, d * r).T, first.ravel(), columns, push, truncation, enrich)
+        u, labels, lost = frame(y.reshape(l, d * r).T, first.ravel(), columns, push, truncation, enrich)
+        self.discarded = max(self.discarded, lost)
         self.x[n], self.bonds[n] = u.T.reshape(-1, d, r), labels
         self.x[n - 1] = np.tensordot(self.x[n - 1], y.reshape(l, d * r) @ u, 1)
         if not labelling:
@@ -272,7 +278,7 @@ def graded_svd(matrix: Array, rows: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def frame(matrix: Array, first: Array, rows: Array, push: Array | None, truncation: Truncation, enrich: int
-          ) -> tuple[Array, Array]:
+          ) -> tuple[Array, Array, float]:
     """Orthonormal columns of definite parity: the trace vector, then what matters most of `matrix`, then of `push`.
 
     Args:
@@ -284,7 +290,7 @@ def frame(matrix: Array, first: Array, rows: Array, push: Array | None, truncati
         enrich: How many directions of `push` are added.
 
     Returns:
-        (columns, their parities).
+        (columns, their parities, discarded weight).
     """
     first = first / np.linalg.norm(first)
     rest = matrix - np.outer(first, first @ matrix)
@@ -294,6 +300,7 @@ def frame(matrix: Array, first: Array, rows: Array, push: Array | None, truncati
     tails = np.cumsum(weights[:0:-1])
     drop = int(np.searchsorted(tails, max(truncation.weight, 1e-30) * total, "right"))
     keep = min(len(s) - drop, truncation.bond - 1)
+    lost = float(np.sum(s[keep:] ** 2)) / total
     columns, labels = np.concatenate([first[:, None], u[:, :keep]], 1), np.r_[0, labels[:keep]]
     room = min(enrich, len(rows) - columns.shape[1])
     if push is not None and room > 0:
@@ -309,7 +316,7 @@ def frame(matrix: Array, first: Array, rows: Array, push: Array | None, truncati
         if len(mine):
             q, r = np.linalg.qr(columns[np.ix_(here, mine)])
             out[np.ix_(here, mine)] = q * np.where(np.diag(r) < 0, -1.0, 1.0)
-    return out, labels
+    return out, labels, lost
 
 
 def refined_solve(matrix: Array, target: Array) -> Array:
@@ -317,16 +324,16 @@ def refined_solve(matrix: Array, target: Array) -> Array:
 
     Where refinement does not reach 1e-11 (condition numbers beyond 1e6), the factors are made in double precision.
     """
-    norm = np.linalg.norm(target)
+    norm = float(np.linalg.norm(target))
     factors = lu_factor(matrix.astype(np.float32), check_finite=False)
-    x, rest, last = np.zeros_like(target), target, np.inf
+    x, rest, last, size = np.zeros_like(target), target, np.inf, norm
     for _ in range(12):
-        x = x + lu_solve(factors, rest.astype(np.float32), check_finite=False)
+        x = x + size * lu_solve(factors, (rest / size).astype(np.float32), check_finite=False)
         rest = target - matrix @ x
         size = float(np.linalg.norm(rest))
         if size < 1e-11 * norm:
             return x
-        if not size < 0.5 * last:
+        if not size < 0.5 * last:                 # diverges, or is not a number
             break
         last = size
     return lu_solve(lu_factor(matrix, overwrite_a=True, check_finite=False), target, check_finite=False)
