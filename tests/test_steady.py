@@ -139,7 +139,7 @@ def test_long_dephased_xx_chain(n, gamma, mu, dephasing):
 def test_long_maximally_driven_chain(n, delta, bond, weight, within):
     """REFERENCES 4.2 from the identity."""
     steady = mb.steady_state(driven_chain(n, delta, 1.0), truncation=mb.Truncation(bond, weight), tolerance=1e-9,
-                             seconds=900)
+                             seconds=600)
     print(steady)
     assert pauli_current(steady) == pytest.approx(solved_open.maximal_driving_current(n, delta, 1), rel=within)
 

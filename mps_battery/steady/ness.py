@@ -47,7 +47,7 @@ class Sweeps:
     """
 
     most: int = 200
-    first_bond: int = 16
+    first_bond: int = 24
 
     def __post_init__(self) -> None:
         must(isinstance(self.most, int) and self.most >= 1, "most", "be an integer of at least 1", self.most)
@@ -188,7 +188,7 @@ class _Job:
         """One line of history."""
         self.rows.append((residual, bond, clock.perf_counter() - self.begun))
         if self._shown:
-            pass
+            sys.stderr.write(f"{self.rows[-1][2]:8.1f} s  bond {bond:4d}  residual {residual:.2e}\n")
 
     @property
     def late(self) -> bool:
@@ -305,6 +305,7 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> tuple[Density, 
     control, best, good = Control(1.6 / rate), solver.residual, solver.copy()
     bond = min(cap, max(method.first_bond, *start.bonds, 2))
     fallen: list[float] = []                       # residuals of good sweeps at this bond
+    refused = 0                                    # sweeps taken back in a row
     for count in range(method.most):
         if job.late:
             break
@@ -313,22 +314,25 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> tuple[Density, 
             solver.sweep(control, best, truncation, ENRICHMENT)
             now = solver.residual
         job.note(now, max(len(b) for b in solver.bonds))
-        if (now < 1.3 * best or count == 0) and solver.change < 1.0:
+        if now < (1.3 if count else 3.0) * best and solver.change < 1.0:
             best = now if not fallen else min(best, now)
             good = solver.copy()
             fallen.append(now)
+            refused = 0
             control.better()
         else:
             solver.restore(good)
+            refused += 1
             control.worse()
         if best < 0.03 * job.tolerance:
             break
         # a larger bond helps only where truncation is what holds the residual up
         limited = rate * solver.discarded**0.5 > 0.1 * best
-        stuck = _stuck(fallen, 10, 0.8)
+        stuck = _stuck(fallen, 10, 0.8) or refused >= 5
         if bond < cap and (stuck or (limited and _stuck(fallen, 6, 0.7))):
-            bond, fallen = min(cap, bond + max(4, bond // 2)), []
-        elif stuck:
+            bond, fallen, refused = min(cap, bond + max(4, bond // 2)), [], 0
+            control = Control(1.6 / rate)
+        elif stuck or (bond == cap and limited and _stuck(fallen, 6, 0.85)):
             break
     solver.restore(good)
     return Density(MPS(sites, solver.tensors, 0)).normalised(), 1
