@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 
-from mps_battery.battery import Battery
 from mps_battery.liouville import adjoint_dissipator
 from mps_battery.measure.snapshot import Observables, Snapshot
 from mps_battery.tensors.density import Density, coordinates, density_sites, functional
@@ -105,11 +104,6 @@ class MixedSnapshot(Snapshot):
     def correlations(self, first: Sequence[Array], second: Sequence[Array]) -> Array:
         """<A_i B_j> for all i, j; O(N^2 chi^2)."""
         return density_correlations(self.state, first, second)
-
-
-def mixed_snapshot(battery: Battery, state: Density, time: float = 0.0) -> MixedSnapshot:
-    """A snapshot of a density that stands alone."""
-    return MixedSnapshot(state, time, MixedObservables(battery))
 
 
 def density_moments(state: Density, operator: MPO, sites: tuple[int, ...]) -> dict[int, Array]:

@@ -54,13 +54,17 @@ class Certificate:
         return out
 
 
+def residual(total: Terms, state: Density) -> float:
+    """|L rho| / |rho| in the Hilbert-Schmidt norm."""
+    return trains.norm(trains.apply(total.to_mpo().tensors, state.train.tensors, 1e-13)) / state.train.norm
+
+
 def certify(battery: Battery, total: Terms, state: Density, multiplicity: int) -> Certificate:
     """The certificate of a density under a Liouvillian."""
-    moved = trains.norm(trains.apply(total.to_mpo().tensors, state.train.tensors, 1e-13))
     bonds = conserving_bonds(battery)
     currents = np.array([state.expect(charge_current(battery, b)).real for b in bonds])
     least = min(state.least_marginal(w) for w in (2, 3))
-    return Certificate(moved / state.train.norm, state.trace, least, currents,
+    return Certificate(residual(total, state), state.trace, least, currents,
                        float(np.ptp(currents)) if len(currents) > 1 else None, multiplicity)
 
 

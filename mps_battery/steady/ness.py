@@ -20,7 +20,7 @@ from mps_battery.checks import InputError, must, number
 from mps_battery.evolve.choose import strength
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.liouville import conserved_sums, conserves_parity, generator
-from mps_battery.steady.certificate import Certificate, certify
+from mps_battery.steady.certificate import Certificate, certify, residual
 from mps_battery.steady.sweeps import ENRICHMENT, Control, Solver, identity_weight
 from mps_battery.tensors.density import Density, density_sites
 from mps_battery.tensors.mps import MPS
@@ -118,8 +118,7 @@ def steady_state(battery: Battery, *, method: Method | None = None, truncation: 
         method: Sweeps, Relaxation or Dense; None takes Dense for up to 4096 dimensions, else Sweeps.
         truncation: Bond cap and discarded weight; default bond 32 and weight 1e-20.
         tolerance: Residual |L rho| / |rho| at which to stop.
-        start: Where to begin, such as the steady state of a shorter chain grown by `grown`, or of stronger
-            dissipation; None relaxes from the identity.
+        start: Where to begin, such as the steady state of stronger dissipation; None relaxes from the identity.
         seconds: Wall time after which the best state so far is returned.
         progress: Whether to show residuals as they fall; None shows them on a terminal only.
 
@@ -130,6 +129,7 @@ def steady_state(battery: Battery, *, method: Method | None = None, truncation: 
         raise InputError(f"Argument `battery` must be a Battery, but is {type(battery).__name__}.")
     must(len(battery.jumps) > 0, "battery", "have jumps: without them every eigenstate is steady", battery.name)
     must(number(tolerance) and 0 < tolerance < 1, "tolerance", "be a number between 0 and 1", tolerance)
+    must(number(seconds) and seconds > 0, "seconds", "be a positive number", seconds)
     schedule = generator(battery)
     if not schedule.constant:
         raise InputError("Argument `battery` must have a constant Hamiltonian and constant rates for a steady state.")
@@ -203,13 +203,6 @@ class _Job:
     def residual(self, state: Density) -> float:
         """|L rho| / |rho|."""
         return residual(self.total, state)
-
-
-def residual(total: Terms, state: Density) -> float:
-    """|L rho| / |rho| in the Hilbert-Schmidt norm."""
-    from mps_battery.tensors import trains
-
-    return trains.norm(trains.apply(total.to_mpo().tensors, state.train.tensors, 1e-13)) / state.train.norm
 
 
 # -- dense -----------------------------------------------------------------------------------------------------

@@ -54,12 +54,6 @@ class Density:
         return cls(MPS(sites, real_train(trains.compress(out, tolerance), tolerance), None)).normalised()
 
     @classmethod
-    def from_operator(cls, operator: MPO, sites: Sequence[Site], tolerance: float = 1e-14) -> Density:
-        """A Hermitian MPO as a density, not normalised."""
-        ds = density_sites(sites)
-        return cls(MPS(ds, real_train(coordinates(operator, ds), tolerance), 0))
-
-    @classmethod
     def from_dense(cls, sites: Sequence[Site], matrix: Array, tolerance: float = 1e-15) -> Density:
         """The train of a dense Hermitian matrix; site 0 is the most significant index."""
         ds, d = density_sites(sites), [s.d for s in sites]
