@@ -76,7 +76,22 @@ class Purity(_OfDensities):
 
 
 @dataclass(frozen=True)
-class BlockEntropy(_OfDensities):
+class _OfBlocks(_OfDensities):
+    """A quantity of the block of sites first..last."""
+
+    first: int
+    last: int
+    unit = "nats"
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """A number."""
+        must(whole(self.first) and whole(self.last) and 0 <= self.first <= self.last < len(battery.sites), "first",
+             f"begin a block first..last within 0 to {len(battery.sites) - 1}", (self.first, self.last))
+        return super().axes(battery)
+
+
+@dataclass(frozen=True)
+class BlockEntropy(_OfBlocks):
     """Von Neumann entropy of the block of sites first..last, at most 4096 dimensions.
 
     Args:
@@ -84,22 +99,13 @@ class BlockEntropy(_OfDensities):
         last: Last site.
     """
 
-    first: int
-    last: int
-    unit = "nats"
-
-    def axes(self, battery: Battery) -> Mapping[str, list]:
-        """A number."""
-        _check_block(self.first, self.last, len(battery.sites))
-        return super().axes(battery)
-
     def measure(self, snapshot: Snapshot) -> float:
         """The entropy."""
         return self._density(snapshot).block_entropy(self.first, self.last)
 
 
 @dataclass(frozen=True)
-class Renyi2(_OfDensities):
+class Renyi2(_OfBlocks):
     """-ln tr rho_A^2 of the block A of sites first..last, of any length.
 
     Args:
@@ -107,20 +113,6 @@ class Renyi2(_OfDensities):
         last: Last site.
     """
 
-    first: int
-    last: int
-    unit = "nats"
-
-    def axes(self, battery: Battery) -> Mapping[str, list]:
-        """A number."""
-        _check_block(self.first, self.last, len(battery.sites))
-        return super().axes(battery)
-
     def measure(self, snapshot: Snapshot) -> float:
         """The entropy."""
         return self._density(snapshot).renyi2(self.first, self.last)
-
-
-def _check_block(first: int, last: int, length: int) -> None:
-    must(whole(first) and whole(last) and 0 <= first <= last < length, "first",
-         f"begin a block first..last within 0 to {length - 1}", (first, last))
