@@ -94,7 +94,8 @@ def _given(couplings: ArrayLike, size: int) -> np.ndarray:
         values = np.zeros(0)
     must(values.dtype.kind in "iufc" and values.shape in ((size, size), (2, size, size))
          and np.all(np.isfinite(values)), "couplings",
-         f"be a {size} x {size} matrix of finite numbers over pairs of cells, or its real and imaginary part", couplings)
+         f"be a {size} x {size} matrix of finite numbers over pairs of cells, or its real and imaginary part",
+         couplings)
     matrix = values.astype(complex) if values.ndim == 2 else values[0] + 1j * values[1]
     must(np.allclose(matrix, matrix.conj().T, rtol=0, atol=1e-12 * max(np.abs(matrix).max(), 1e-300)), "couplings",
          "be Hermitian, J_ijkl = conj(J_klij)", couplings)

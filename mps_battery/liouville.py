@@ -13,7 +13,9 @@ exchange of left and right: the map of rho -> R+ rho P+ is prod_k (X_k - i Y_k).
     sum_mn c_m c_n* P_m rho P_n+     = sum_m |c_m|^2 (..) + sum_(m<n) 2 Re (c_m c_n* (..)),
 
 and the real and imaginary parts of a product are sums of products of X_k and Y_k [for nearest neighbours the form
-C_A S_B + S_A C_B of S = {A, .} / 2 and C = -i [A, .] / 2]. Fermionic strings need nothing more: rho -> Z rho Z is real.
+C_A S_B + S_A C_B of S = {A, .} / 2 and C = -i [A, .] / 2]. Fermionic strings of jumps need nothing more:
+rho -> Z rho Z is real. Strings of a Hamiltonian are not, and n factors have 2^(n-1) such products: long ones are kept
+as two complex products, prod (X_k + i Y_k) and its conjugate, whose sum is real as a matrix and is made real as an MPO.
 """
 
 from __future__ import annotations
@@ -24,13 +26,12 @@ from functools import cache
 import numpy as np
 
 from mps_battery.battery import Battery, Schedule, as_schedule
-from mps_battery.checks import InputError
 from mps_battery.sites import Array, DensitySite, Site
 from mps_battery.tensors.density import density_sites
 from mps_battery.terms import Terms, matrix_of, product_of
 
-LONGEST = 10
-"""Longest product whose factors all have real and imaginary parts: it becomes up to 2^10 real products."""
+LONGEST = 4
+"""Longest product, in factors with real and imaginary parts, that becomes real products: up to half of 2^4."""
 
 
 def unitary(terms: Terms) -> Terms:
@@ -110,6 +111,12 @@ def _sides(site: Site, left: int | None, right: int | None) -> tuple[Array | Non
 def _add_parts(out: Terms, factors: Iterable[tuple[int, tuple[Array | None, Array | None]]], coefficient: complex,
                imaginary: bool = False) -> None:
     """Add the real (or imaginary) part of coefficient x prod (X + i Y)."""
+    factors = list(factors)
+    if sum(x is not None and y is not None for _, (x, y) in factors) > LONGEST:
+        half = complex(coefficient) * (-0.5j if imaginary else 0.5)
+        for c, i in ((half, 1j), (half.conjugate(), -1j)):
+            out += (c, *((x if y is None else i * y if x is None else x + i * y, n) for n, (x, y) in factors))
+        return
     open_products: list[tuple[complex, tuple]] = [(complex(coefficient), ())]
     for n, (x, y) in factors:
         grown = []
@@ -119,14 +126,10 @@ def _add_parts(out: Terms, factors: Iterable[tuple[int, tuple[Array | None, Arra
             if y is not None:
                 grown.append((1j * c, (*chosen, (y, n))))
         open_products = grown
-        if len(open_products) > 2**LONGEST:
-            raise InputError(f"Argument `terms` must have products of at most {LONGEST} factors beside fermionic "
-                             "jumps, but one has more: a Liouvillian of longer strings is not built.")
     for c, chosen in open_products:
         value = c.imag if imaginary else c.real
         if abs(value) > 1e-15 * abs(coefficient):
             out += (value, *chosen)
-
 
 
 def conserves_parity(total: Terms) -> bool:
@@ -171,6 +174,9 @@ def conserved_sums(battery: Battery) -> int:
     locals_ = density_sites(sites)
     for n, local in enumerate(locals_):
         for matrix in local.basis[1:]:
+            parity = sites[n].parity
+            if parity is not None and np.abs(parity[:, None] * matrix * parity - matrix).max() > 0:
+                continue                                   # odd in the fermions, so no observable
             observable = Terms(sites)
             observable += 1.0, (matrix, n)
             column: dict[tuple, complex] = {}

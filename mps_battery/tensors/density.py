@@ -51,7 +51,7 @@ class Density:
             t = np.tensordot(a, t, (1, 3))                               # kL [q] kR; bL bR x [q]  -> kL kR bL bR x
             (l, _, r), t = a.shape, t.transpose(0, 2, 4, 1, 3)
             out.append(t.reshape(l * l, s.d, r * r))
-        return cls(MPS(sites, real_train(trains.compress(out, tolerance), tolerance), None)).normalised()
+        return cls(MPS(sites, trains.real_train(trains.compress(out, tolerance), tolerance), None)).normalised()
 
     @classmethod
     def from_dense(cls, sites: Sequence[Site], matrix: Array, tolerance: float = 1e-15) -> Density:
@@ -197,22 +197,3 @@ def functional(left: Sequence[Array], right: Sequence[Array]) -> complex:
     for a, b in zip(left, right, strict=True):
         env = np.tensordot(a, np.tensordot(env, b, 1), ((0, 1), (0, 1)))
     return complex(env[0, 0])
-
-
-def real_train(train: Sequence[Array], tolerance: float = 1e-14) -> list[Array]:
-    """A train that stands for a real vector, with real tensors, right-canonical behind site 0.
-
-    The real part of a product of complex matrices is a product of real ones, X + i Y -> [[X, -Y], [Y, X]], which
-    compresses back to the rank of the vector.
-    """
-    if not any(np.iscomplexobj(t) and np.any(t.imag) for t in train):
-        return trains.right_canonical([np.ascontiguousarray(t.real) for t in train])
-    out = []
-    for t in train:
-        x, y = t.real, t.imag
-        out.append(np.concatenate([np.concatenate([x, -y], 2), np.concatenate([y, x], 2)], 0))
-    out[0] = out[0][:1]
-    out[-1] = out[-1][:, :, :1]
-    if len(out) == 1:
-        out[0] = train[0].real
-    return trains.compress(out, tolerance)

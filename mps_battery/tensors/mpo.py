@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mps_battery.sites import DensitySite
 from mps_battery.tensors import trains
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _from_train(train: list[Array], like: MPO) -> MPO:
 
 def mpo_from_products(sites: Sequence[Site], products: Mapping[tuple[tuple[int, int], ...], complex],
                       matrices: Sequence[Array], tolerance: float = 1e-13) -> MPO:
-    """The MPO of sum_j c_j prod_(n, o) matrices[o]_n, with minimal bond at every cut.
+    """The MPO of sum_j c_j prod_(n, o) matrices[o]_n, with minimal bond at every cut; real on density sites.
 
     Sweeps from the left. Behind site n every open product is (left part) x (right part); the coefficients form a
     matrix from an orthonormal set of left operators (the open channels) to right parts. One more site gives a taller
@@ -164,7 +165,11 @@ def mpo_from_products(sites: Sequence[Site], products: Mapping[tuple[tuple[int, 
         tensors.append(np.tensordot(w, np.array(basis), (2, 0)))
         open_parts, channels = list(columns), new_channels
         begun_left, done_left = begun_right, done_right
-    return MPO([_real_if_real(w) for w in tensors])
+    mpo = MPO([_real_if_real(w) for w in tensors])
+    if not isinstance(sites[0], DensitySite) or not any(np.iscomplexobj(w) for w in mpo.tensors):
+        return mpo
+    # a superoperator whose sum is real though its products are not; channels orthonormal on their left, as above
+    return _from_train(trains.left_canonical(trains.real_train(_to_train(mpo), tolerance)), mpo)
 
 
 def _expanded(products: Mapping[tuple[tuple[int, int], ...], complex],

@@ -80,6 +80,25 @@ def compress(train: Sequence[Array], tolerance: float, absolute: float = 0.0) ->
     return out
 
 
+def real_train(train: Sequence[Array], tolerance: float = 1e-14) -> list[Array]:
+    """A train that stands for a real vector, with real tensors, right-canonical behind site 0.
+
+    The real part of a product of complex matrices is a product of real ones, X + i Y -> [[X, -Y], [Y, X]], which
+    compresses back to the rank of the vector.
+    """
+    if not any(np.iscomplexobj(t) and np.any(t.imag) for t in train):
+        return right_canonical([np.ascontiguousarray(t.real) for t in train])
+    out = []
+    for t in train:
+        x, y = t.real, t.imag
+        out.append(np.concatenate([np.concatenate([x, -y], 2), np.concatenate([y, x], 2)], 0))
+    out[0] = out[0][:1]
+    out[-1] = out[-1][:, :, :1]
+    if len(out) == 1:
+        out[0] = train[0].real
+    return compress(out, tolerance)
+
+
 def apply(operator: Sequence[Array], train: Sequence[Array], tolerance: float = 1e-13) -> list[Array]:
     """An operator train (legs wL wR p p*) applied to a state train by zip-up from the right.
 
