@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from mps_battery.baths import thermal_jumps
 from mps_battery.battery import Battery, Jump
 from mps_battery.checks import must
 from mps_battery.models.spin_chain import _checked, _each, _pairs
 from mps_battery.sites import Spin
 from mps_battery.terms import Terms
 
-__all__ = ["boundary_driven", "dark_pairs", "decaying", "lossy_chargers", "thermal_charging"]
+__all__ = ["boundary_driven", "dark_pairs", "decaying", "lossy_chargers", "thermal_charging", "two_bath_chain"]
 
 _BARRA = "Barra, Phys. Rev. Lett. 122, 210601 (2019)"
 _DICKE = "Gross, Haroche, Phys. Rep. 93, 301 (1982); bounds: arXiv:2209.05789"
 _FARINA = "Farina, Andolina, Mari, Polini, Giovannetti, Phys. Rev. B 99, 035421 (2019)"
+_MOJAVERI = "Mojaveri et al., Phys. Rev. A 109, 042619 (2024); Tacchino et al., Phys. Rev. E 102, 062133 (2020)"
 _QUACH = "Quach, Munro, Phys. Rev. Applied 14, 024092 (2020)"
 _ZNIDARIC = "Znidaric, J. Stat. Mech. L05002 (2010); Prosen, Phys. Rev. Lett. 107, 137201 (2011)"
 
@@ -124,6 +126,47 @@ def thermal_charging(cells: int = 4, splitting: float = 1.0, beta: float = 1.0, 
     return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy, jumps=jumps,
                    empty=[np.diag([1 - low, low])] * cells, name="thermal_charging", parameters=parameters,
                    reference=_BARRA)
+
+
+def two_bath_chain(cells: int = 3, splitting: float = 1.0, exchange: float = 0.8, anisotropy: float = 0.5,
+                   beta_left: float = 0.2, beta_right: float = 2.0, rate: float = 0.5) -> Battery:
+    """XXZ chain in a field between two heat baths, whose steady state can be drawn upon; starts all down.
+
+    The jumps of a bath obey detailed balance with the field of the cell that it touches, not with the chain: at equal
+    temperatures exp(-beta splitting/2 sum Z_n) is steady, carries no heat and is not the Gibbs state of H_B, so that it
+    too has ergotropy once the exchange reorders the levels of H_B. Unequal ones add a flow of heat and correlations.
+
+    Energy: H_B = splitting/2 sum Z_n + exchange sum (X_n X_{n+1} + Y_n Y_{n+1} + anisotropy Z_n Z_{n+1})
+    Charging: H_B with jumps sqrt(rate (1 + n)) s- and sqrt(rate n) s+ on the first and the last cell,
+        n = 1 / (exp(beta splitting) - 1) with the beta of that end
+
+    Args:
+        cells: Number of cells.
+        splitting: Energy between down and up of a free cell.
+        exchange: Coupling in the plane.
+        anisotropy: Coupling along z in units of `exchange`.
+        beta_left: Inverse temperature at the first cell.
+        beta_right: Inverse temperature at the last cell.
+        rate: Spontaneous rate of the baths.
+
+    Reference:
+        Mojaveri et al., Phys. Rev. A 109, 042619 (2024); Tacchino et al., Phys. Rev. E 102, 062133 (2020)
+    """
+    parameters = _checked(cells=cells, splitting=splitting, exchange=exchange, anisotropy=anisotropy,
+                          beta_left=beta_left, beta_right=beta_right, rate=rate)
+    positive = {"splitting": splitting, "beta_left": beta_left, "beta_right": beta_right, "rate": rate}
+    for name, value in positive.items():
+        must(value > 0, name, "be a positive number", value)
+    sites = (Spin(),) * cells
+    energy = (_each(sites, "Z", splitting / 2) + _pairs(sites, "X", "X", exchange)
+              + _pairs(sites, "Y", "Y", exchange) + _pairs(sites, "Z", "Z", exchange * anisotropy))
+    jumps = []
+    for n, beta, bath in ((0, beta_left, "left"), (cells - 1, beta_right, "right")):
+        lowering = Terms(sites)
+        lowering += 1.0, ("Sm", n)
+        jumps += thermal_jumps(lowering, splitting, beta, rate, bath=bath)
+    return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy, jumps=jumps, empty="down",
+                   name="two_bath_chain", parameters=parameters, reference=_MOJAVERI)
 
 
 def dark_pairs(cells: int = 4, splitting: float = 1.0, rate: float = 1.0) -> Battery:

@@ -110,7 +110,7 @@ def test_models_and_measures_know_no_solver():
             there = {name for name, _ in imported_parts(path)}
             assert not there & {"evolve", "steady", "run", "record", "spec", "cli"}, path
         if part(path) == "models":
-            assert {name for name, _ in imported_parts(path)} <= {"checks", "sites", "terms", "battery", "models"}
+            assert {name for name, _ in imported_parts(path)} <= {"checks", "sites", "terms", "battery", "baths", "models"}
 
 
 def test_only_the_command_line_knows_the_models():
