@@ -30,6 +30,9 @@ from mps_battery.measure.ergotropy import local_ergotropy as local_ergotropy
 from mps_battery.measure.expectation import Correlator as Correlator
 from mps_battery.measure.expectation import Expect as Expect
 from mps_battery.measure.expectation import Reduced as Reduced
+from mps_battery.measure.thermodynamics import EntropyProduction as EntropyProduction
+from mps_battery.measure.thermodynamics import LocalHeat as LocalHeat
+from mps_battery.measure.thermodynamics import LocalWork as LocalWork
 from mps_battery.record import STANDARD as STANDARD
 from mps_battery.record import STANDARD_MIXED as STANDARD_MIXED
 from mps_battery.run import Run as Run

@@ -40,7 +40,7 @@ STANDARD_MIXED: Mapping[str, Quantity] = {
 }
 """The same for densities."""
 
-_DIMENSIONS = ("time", "site", "other_site", "cell", "bond")
+_DIMENSIONS = ("time", "site", "other_site", "cell", "bond", "bath")
 
 
 def standard_record(battery: Battery) -> dict[str, Quantity]:

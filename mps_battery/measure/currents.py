@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mps_battery.battery import Battery, as_schedule
+from mps_battery.checks import InputError
 from mps_battery.liouville import adjoint_dissipator
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
@@ -81,18 +82,27 @@ class EnergyCurrent(Quantity):
                          for b in range(len(battery.sites) - 1)])
 
 
+def baths_of(battery: Battery, quantity: Quantity) -> list[str]:
+    """Names of the baths, in order; an InputError where there is none."""
+    if not battery.jumps:
+        raise InputError(f"Argument `record` must not hold {type(quantity).__name__} for a battery without jumps, which "
+                         "has no baths.")
+    return list(dict.fromkeys(j.bath for j in battery.jumps))
+
+
 @dataclass(frozen=True)
 class HeatCurrent(Quantity):
     """Energy that every bath brings in: tr(H D_bath(rho)), with H the Hamiltonian at the time.
 
-    For baths whose jumps obey detailed balance this is heat; then the entropy production is dS/dt - sum beta J.
+    For jumps that obey detailed balance with the whole H (Davies) the entropy production is dS/dt - sum beta J; see
+    `EntropyProduction` for local ones.
     """
 
     unit = "energy / time"
 
     def axes(self, battery: Battery) -> Mapping[str, list]:
         """One value a bath."""
-        return {"bath": list(dict.fromkeys(j.bath for j in battery.jumps))}
+        return {"bath": baths_of(battery, self)}
 
     def measure(self, snapshot: Snapshot) -> np.ndarray:
         """One value a bath."""
