@@ -21,6 +21,9 @@ Envelope = Callable[[float], float]
 class Jump:
     """A Lindblad operator L of the dissipator L rho L+ - {L+ L, rho} / 2.
 
+    Every list of jumps conserves trace and positivity; a negative rate or a generator that does not conserve the trace
+    cannot be written as one, and no other form is taken.
+
     Args:
         terms: L, with the root of its rate inside the coefficients. One product, or a sum: a sum over all sites is a
             collective jump.

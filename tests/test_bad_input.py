@@ -11,7 +11,7 @@ import pytest
 
 import mps_battery as mb
 from mps_battery import cli, storage
-from mps_battery.models import spin_chain
+from mps_battery.models import open_chain, spin_chain
 from mps_battery.spec import build_battery, read_spec
 
 # -- the tables: what is done => the answer, in which an ellipsis stands for anything -----------------------
@@ -141,6 +141,21 @@ mb.charge(modes(), TIMES, record={"w": mb.LocalErgotropy()})
     => Argument `cells` must be two-level sites …, but site 0 has 3 levels.
 mb.charge(modes(), TIMES, record={"c": mb.LocalCapacity()})
     => Argument `cells` must be two-level sites …, but site 0 has 3 levels.
+leaking(rate=lambda t: -0.5)
+    => Argument `rate` must be a finite number of at least 0 at time 0, but is -0.5.
+open_chain.decaying(rate=-0.1) => Argument `rate` must be a number of at least 0, but is -0.1.
+battery(charging=FIELD - 0.1j * FIELD) => Argument `charging` must be Hermitian, but differs from its adjoint.
+mb.Jump(terms((1.0, ("Sm", 7)))) => Argument `site` must be an integer from 0 to 3, but is 7.
+battery(jumps=[mb.Jump(SHORT_CHAIN)])
+    => Argument `jumps` must live on the 4 sites of the battery, but its chain has 3 sites ….
+leaking(method=mb.TEBD(dt=40.0))
+    => Argument `dt` must be at most 4 for a density …, but is 40: longer steps are unstable, and 0.1 is accurate.
+leaking(method=mb.TDVP(dt=80.0))
+    => Argument `dt` must be at most 4 for a density …, but is 80: …, and 0.2 is accurate.
+mb.steady_state(leak(), method=mb.Relaxation(dt=30.0))
+    => Argument `dt` must be at most 4 for a density …, but is 30: longer steps ….
+mb.thermal_state(FIELD * 40, 0.5, method=mb.TEBD(dt=0.5))
+    => Argument `dt` must be at most … for a density …, but is 0.5: longer steps are unstable, ….
 UP.entropy(3) => Argument `bond` must be from 0 to 2, but is 3.
 UP.reduced([4]) => Argument `sites` must be different sites from 0 to 3, but is [4].
 UP.reduced([]) => Argument `sites` must be different sites from 0 to 3, but is [].
@@ -295,6 +310,16 @@ def charge(times=TIMES, record=None, method=None, truncation=None, trust=1e-2, *
                      trust=trust)
 
 
+def leak(rate=None):
+    """Every cell turns and decays."""
+    jumps = [mb.Jump(terms((1.0, ("Sm", n))), rate=rate) for n in range(4)]
+    return battery(jumps=jumps)
+
+
+def leaking(method=None, rate=None):
+    return mb.charge(leak(rate), [0.0, 100.0], method=method)
+
+
 def scheduled(envelope):
     return charge(charging=mb.Schedule([(DRIVE, envelope)]))
 
@@ -337,7 +362,7 @@ def _read(name, spoil):
 
 # -- who answers --------------------------------------------------------------------------------------------
 def python(code):
-    eval(code, {"np": np, "spin_chain": spin_chain} | globals())
+    eval(code, {"np": np, "spin_chain": spin_chain, "open_chain": open_chain} | globals())
 
 
 def spec_file(lines):

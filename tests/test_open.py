@@ -7,6 +7,7 @@ import solved
 import solved_open
 
 import mps_battery as mb
+from mps_battery.evolve import choose
 from mps_battery.evolve.tebd import CentreEvolution
 from mps_battery.liouville import adjoint_dissipator, dissipator, generator, unitary
 from mps_battery.models import open_chain as open_chain_models
@@ -338,6 +339,25 @@ def test_boundary_driven_model_is_the_chain_of_the_reference():
     j, z = solved_open.dephased_xx(5, 1.3, 0.4, 0.7)
     assert 2 * steady.certificate.current == pytest.approx(j, abs=1e-10)
     assert np.allclose([2 * steady.state.reduced([n])[0, 0].real - 1 for n in range(5)], z, atol=1e-10)
+
+
+# -- steps ---------------------------------------------------------------------------------------------------------
+def test_steps_that_are_too_long_are_refused_before_they_are_unstable(monkeypatch):
+    """Below the limit a density stays one; far above it purity and trace grow without end."""
+    battery = open_chain_models.boundary_driven(cells=6, dephasing=5.0, rate=8.0)
+    longest = 10 / choose.strength(generator(battery), np.zeros(1))
+    few = {"truncation": mb.Truncation(24, 1e-6), "bars": False}
+    run = mb.charge(battery, [0, 4 * longest], method=mb.TEBD(dt=0.99 * longest), **few)
+    assert run.budget.norm_defect < 1e-3
+    assert run.data["purity"].values[-1] < 0.04
+    assert run.budget.least_eigenvalue > 0
+    with pytest.raises(mb.InputError, match="`dt` must be at most"):
+        mb.charge(battery, [0, 4 * longest], method=mb.TEBD(dt=1.01 * longest), **few)
+    # no step is longer than the times are apart
+    mb.charge(battery, [0, longest / 2], method=mb.TEBD(dt=100 * longest), **few)
+    monkeypatch.setattr(choose, "LARGEST_STEP", np.inf)
+    run = mb.charge(battery, [0, 20 * longest], method=mb.TEBD(dt=5 * longest), **few)
+    assert run.data["purity"].values[-1] > 1
 
 
 # -- bad input -----------------------------------------------------------------------------------------------------

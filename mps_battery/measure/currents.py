@@ -85,8 +85,8 @@ class EnergyCurrent(Quantity):
 def baths_of(battery: Battery, quantity: Quantity) -> list[str]:
     """Names of the baths, in order; an InputError where there is none."""
     if not battery.jumps:
-        raise InputError(f"Argument `record` must not hold {type(quantity).__name__} for a battery without jumps, which "
-                         "has no baths.")
+        raise InputError(f"Argument `record` must not hold {type(quantity).__name__} for a battery without jumps, "
+                         "which has no baths.")
     return list(dict.fromkeys(j.bath for j in battery.jumps))
 
 

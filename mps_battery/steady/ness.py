@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must, number
-from mps_battery.evolve.choose import strength
+from mps_battery.evolve.choose import check_step, strength
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.liouville import conserved_sums, conserves_parity, generator
 from mps_battery.steady.certificate import Certificate, certify, residual
@@ -265,6 +265,7 @@ def _relax(job: _Job, method: Relaxation, start: Density | None) -> tuple[Densit
     state = start if start is not None else Density.product(job.battery.sites, "mixed")
     rate = strength(generator(job.battery), np.zeros(1))
     dt = method.dt or 0.5 / rate
+    check_step(generator(job.battery), TEBD(dt=dt), job.truncation, np.array([0.0, 20 * dt]))
     best, stale, elapsed = np.inf, 0, 0.0
     for refined in (False, True):
         step, stale = (dt / 2, 0) if refined else (dt, 0)
