@@ -27,6 +27,8 @@ class Certificate:
         currents: Flow of charge through the bonds between which nothing creates or destroys it; empty where charge
             is not conserved.
         spread: Largest minus smallest of `currents`; None where there are fewer than two.
+        current_bar: Claimed error of the mean current: the spread, or twice the change since the solver's earlier
+            state if that is larger (an estimate); None where there are no currents.
         multiplicity: How many steady states are known to exist: from the null space (Dense), or one more than the
             conserved one-site sums; one where none is known.
     """
@@ -36,6 +38,7 @@ class Certificate:
     least_eigenvalue: float
     currents: Array
     spread: float | None
+    current_bar: float | None
     multiplicity: int
 
     @property
@@ -48,7 +51,7 @@ class Certificate:
         out = {"residual": f"{self.residual:.2e}", "trace": f"1 {self.trace - 1:+.1e}",
                "positivity": f"smallest eigenvalue of a marginal {self.least_eigenvalue:.2e}"}
         if self.spread is not None:
-            out["current"] = f"{self.current:.10g}, spread over the bonds {self.spread:.1e}"
+            out["current"] = f"{self.current:.10g} +- {self.current_bar:.1e}, spread over the bonds {self.spread:.1e}"
         if self.multiplicity > 1:
             out["uniqueness"] = f"at least {self.multiplicity} steady states"
         return out
@@ -59,13 +62,17 @@ def residual(total: Terms, state: Density) -> float:
     return trains.norm(trains.apply(total.to_mpo().tensors, state.train.tensors, 1e-13)) / state.train.norm
 
 
-def certify(battery: Battery, total: Terms, state: Density, multiplicity: int) -> Certificate:
-    """The certificate of a density under a Liouvillian."""
-    bonds = conserving_bonds(battery)
-    currents = np.array([state.expect(charge_current(battery, b)).real for b in bonds])
+def certify(battery: Battery, total: Terms, state: Density, multiplicity: int, earlier: Density | None) -> Certificate:
+    """The certificate of a density under a Liouvillian; an earlier approximation gives the bar of the current."""
+    flows = [charge_current(battery, b) for b in conserving_bonds(battery)]
+    currents = np.array([state.expect(flow).real for flow in flows])
     least = min(state.least_marginal(w) for w in (2, 3))
-    return Certificate(residual(total, state), state.trace, least, currents,
-                       float(np.ptp(currents)) if len(currents) > 1 else None, multiplicity)
+    spread = float(np.ptp(currents)) if len(currents) > 1 else None
+    bar = None
+    if len(currents):
+        moved = 0.0 if earlier is None else float(np.mean([earlier.expect(f).real for f in flows]) - currents.mean())
+        bar = max(spread or 0.0, 2 * abs(moved), 1e-11)
+    return Certificate(residual(total, state), state.trace, least, currents, spread, bar, multiplicity)
 
 
 def conserving_bonds(battery: Battery) -> list[int]:

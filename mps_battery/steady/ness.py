@@ -21,7 +21,7 @@ from mps_battery.evolve.choose import check_step, strength
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.liouville import conserved_sums, conserves_parity, generator
 from mps_battery.steady.certificate import Certificate, certify, residual
-from mps_battery.steady.sweeps import ENRICHMENT, Control, Solver, identity_weight
+from mps_battery.steady.sweeps import ENRICHMENT, Control, Solver
 from mps_battery.tensors.density import Density, density_sites
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
@@ -78,6 +78,8 @@ class Dense:
 
 
 Method = Sweeps | Relaxation | Dense
+Solution = tuple[Density, Density | None, int]
+"""The state, an earlier one that bars are taken from, and how many steady states are known of."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class SteadyState:
 
     Attributes:
         state: The density, trace one.
+        earlier: What the solver had before it last enlarged the bond, refined the step or brought the residual down by
+            a factor of three; its distance from `state` makes the bars. None for exact solutions.
         certificate: What speaks for it.
         outcome: What happened, in a sentence.
         converged: Whether the residual reached the tolerance.
@@ -94,11 +98,18 @@ class SteadyState:
     """
 
     state: Density
+    earlier: Density | None
     certificate: Certificate
     outcome: str
     converged: bool
     card: Mapping[str, Any]
     history: xr.Dataset = field(repr=False)
+
+    def expect(self, terms: Terms) -> tuple[float, float]:
+        """Mean value of Hermitian terms and its bar: twice the change since `earlier` (an estimate)."""
+        value = self.state.expect(terms).real
+        floor = 1e-11 * max(1.0, abs(value))
+        return value, floor if self.earlier is None else 2 * abs(value - self.earlier.expect(terms).real) + floor
 
     def __str__(self) -> str:
         facts = {"cost": f"{self.card['wall_seconds']:.2f} s, peak {self.card['peak_megabytes']:.0f} MB",
@@ -150,16 +161,16 @@ def steady_state(battery: Battery, *, method: Method | None = None, truncation: 
     solvers = {Sweeps: _sweeps, Relaxation: _relax, Dense: _dense}
     if type(method) not in solvers:
         raise InputError(f"Argument `method` must be Sweeps, Relaxation or Dense, but is {type(method).__name__}.")
-    state, multiplicity = solvers[type(method)](job, method, start)  # type: ignore[operator]
+    state, earlier, multiplicity = solvers[type(method)](job, method, start)  # type: ignore[operator]
     conserved = conserved_sums(battery)
-    certificate = certify(battery, total, state, max(multiplicity, 1 + conserved))
+    certificate = certify(battery, total, state, max(multiplicity, 1 + conserved), earlier)
     converged = certificate.residual <= tolerance and certificate.multiplicity == 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0 if sys.platform != "darwin" else 1024.0**2)
     card = {"model": battery.name, "parameters": dict(battery.parameters), "sites": len(battery.sites),
             "method": type(method).__name__, "bond_cap": truncation.bond, "tolerance": tolerance,
             "wall_seconds": clock.perf_counter() - begun, "peak_megabytes": peak}
-    return SteadyState(state, certificate, _outcome(method, why, certificate, tolerance, state), converged, card,
-                       job.dataset())
+    outcome = _outcome(method, why, certificate, tolerance, state)
+    return SteadyState(state, earlier, certificate, outcome, converged, card, job.dataset())
 
 
 def _outcome(method: Method, why: str, certificate: Certificate, tolerance: float, state: Density) -> str:
@@ -206,7 +217,7 @@ class _Job:
 
 
 # -- dense -----------------------------------------------------------------------------------------------------
-def _dense(job: _Job, method: Dense, start: Density | None) -> tuple[Density, int]:
+def _dense(job: _Job, method: Dense, start: Density | None) -> Solution:
     """The null space: all of it in small spaces, one vector by a sparse factorisation in larger ones."""
     del method, start
     sites = density_sites(job.battery.sites)
@@ -235,7 +246,7 @@ def _dense(job: _Job, method: Dense, start: Density | None) -> tuple[Density, in
     vector[even] = x
     state = Density(MPS.from_dense(sites, vector)).normalised()
     job.note(job.residual(state), max(state.bonds, default=1))
-    return state, multiplicity
+    return state, None, multiplicity
 
 
 def _parities(job: _Job) -> Array:
@@ -258,7 +269,7 @@ def _relaxed(job: _Job, start: Density, time: float, dt: float, bond: int) -> De
     return state.normalised()
 
 
-def _relax(job: _Job, method: Relaxation, start: Density | None) -> tuple[Density, int]:
+def _relax(job: _Job, method: Relaxation, start: Density | None) -> Solution:
     """Evolve until the residual falls no more; then once with a smaller step."""
     if job.total.reach > 1:
         raise InputError("Argument `method` must be Sweeps for terms beyond nearest neighbours, but is Relaxation.")
@@ -266,17 +277,20 @@ def _relax(job: _Job, method: Relaxation, start: Density | None) -> tuple[Densit
     rate = strength(generator(job.battery), np.zeros(1))
     dt = method.dt or 0.5 / rate
     check_step(generator(job.battery), TEBD(dt=dt), job.truncation, np.array([0.0, 20 * dt]))
-    best, stale, elapsed = np.inf, 0, 0.0
+    best, stale, elapsed, earlier = np.inf, 0, 0.0, state
     for refined in (False, True):
         step, stale = (dt / 2, 0) if refined else (dt, 0)
+        earlier = state
         while elapsed < method.longest and stale < 4 and not job.late and best > job.tolerance:
-            state = _relaxed(job, state, 20 * step, step, job.truncation.bond)
+            before, state = state, _relaxed(job, state, 20 * step, step, job.truncation.bond)
             elapsed += 20 * step
             now = job.residual(state)
             job.note(now, max(state.bonds, default=1))
             stale = stale + 1 if now > 0.98 * best else 0
+            if now < best / 3:
+                earlier = before
             best = min(best, now)
-    return state, 1
+    return state, earlier, 1
 
 
 def _stuck(fallen: list[float], sweeps: int, factor: float) -> bool:
@@ -285,7 +299,7 @@ def _stuck(fallen: list[float], sweeps: int, factor: float) -> bool:
 
 
 # -- sweeps ----------------------------------------------------------------------------------------------------
-def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> tuple[Density, int]:
+def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
     """A short relaxation, then sweeps with a growing bond until the residual falls no more."""
     cap, rate = job.truncation.bond, max(strength(generator(job.battery), np.zeros(1)), 1e-300)
     if start is None:
@@ -295,8 +309,9 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> tuple[Density, 
     sites = density_sites(job.battery.sites)
     graded = conserves_parity(job.total)
     parities = [np.asarray(s.charges) if graded else np.zeros(s.d, dtype=int) for s in sites]
-    solver = Solver(job.total.to_mpo(), start.train.tensors, parities, identity_weight(start))
+    solver = Solver(job.total.to_mpo(), start.train.tensors, parities)
     control, best, good = Control(1.6 / rate), solver.residual, solver.copy()
+    mark = earlier = (best, solver.tensors)        # where the residual was three times larger, or the bond smaller
     bond = min(cap, max(method.first_bond, *start.bonds, 2))
     fallen: list[float] = []                       # residuals of good sweeps at this bond
     refused = 0                                    # sweeps taken back in a row
@@ -311,6 +326,8 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> tuple[Density, 
         if now < (1.3 if count else 3.0) * best and solver.change < 1.0:
             best = now if not fallen else min(best, now)
             good = solver.copy()
+            if now < mark[0] / 3:
+                mark, earlier = (now, solver.tensors), mark
             fallen.append(now)
             refused = 0
             control.better()
@@ -326,7 +343,10 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> tuple[Density, 
         if bond < cap and (stuck or (limited and _stuck(fallen, 6, 0.7))):
             bond, fallen, refused = min(cap, bond + max(4, bond // 2)), [], 0
             control = Control(1.6 / rate)
+            solver.restore(good)
+            mark = earlier = (best, solver.tensors)
         elif stuck or (bond == cap and limited and _stuck(fallen, 6, 0.85)):
             break
     solver.restore(good)
-    return Density(MPS(sites, solver.tensors, 0)).normalised(), 1
+    state, before = (Density(MPS(sites, x, 0)).normalised() for x in (solver.tensors, earlier[1]))
+    return state, before, 1
