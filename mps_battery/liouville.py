@@ -20,6 +20,7 @@ as two complex products, prod (X_k + i Y_k) and its conjugate, whose sum is real
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from functools import cache
 
@@ -201,3 +202,23 @@ def conserved_sums(battery: Battery) -> int:
     matrix[rows, cols] = values
     s = np.linalg.svd(matrix, compute_uv=False)
     return int(np.sum(s < 1e-12 * s[0]))
+
+
+def conserved_swap(battery: Battery) -> tuple[int, int] | None:
+    """Two sites whose exchange is conserved, so that the steady state is one of many: cells of a collective bath.
+
+    Neighbours are tried, and sites next to each other in a jump of several sites. Fermionic sites are left out.
+    """
+    sites, pairs = battery.sites, {(n, n + 1) for n in range(len(battery.sites) - 1)}
+    for jump in battery.jumps:
+        support = sorted({n for product, _ in jump.terms.products for n, _ in product})
+        pairs |= set(itertools.pairwise(support))
+    for m, n in sorted(pairs):
+        if sites[m] != sites[n] or sites[m].parity is not None:
+            continue
+        exchange, units = Terms(sites), np.eye(sites[m].d)
+        for a, b in itertools.product(units, units):
+            exchange += 1.0, (np.outer(a, b), m), (np.outer(b, a), n)
+        if heisenberg(battery, exchange).vanishes(1e-12):
+            return m, n
+    return None

@@ -71,3 +71,15 @@ def maximal_driving_current(N: int, delta: float, epsilon: float) -> float:
         v = v / np.abs(v).max()
     (last, a), (before, b) = norms[-1], norms[-2]
     return float(factor * before / last * np.exp(b - a))
+
+
+def collective_heat(n, rate, splitting, hot, cold):
+    """Heat per time from the hot to the cold bath through n cells that couple to both collectively, from all down.
+
+    J_+ and J_- lead along the ladder of symmetric states with one ratio of rates, (hot + cold) / (hot + cold + 2).
+    """
+    k = np.arange(n + 1)                                   # excitations
+    share = ((hot + cold) / (hot + cold + 2)) ** k
+    share = share / share.sum()
+    up, down = (n - k) * (k + 1), k * (n - k + 1)
+    return rate * splitting * (hot * share @ up - (hot + 1) * share @ down)

@@ -33,7 +33,8 @@ def check_certificate(steady, unique=True):
     assert abs(c.trace - 1) < 1e-10
     assert c.least_eigenvalue > -1e-6
     assert (c.multiplicity == 1) == unique
-    assert 0 <= c.residual < 1e-3
+    assert 0 <= c.residual < 0.02
+    assert 0 <= c.weighted_residual < 1e-3
     assert "residual" in str(steady)
     return c
 
@@ -144,6 +145,25 @@ def test_long_maximally_driven_chain(n, delta, bond, weight, within):
     assert pauli_current(steady) == pytest.approx(solved_open.maximal_driving_current(n, delta, 1), rel=within)
 
 
+def test_bars_of_two_methods_overlap():
+    """Relaxation and sweeps at a bond that truncates agree within their bars, and those cover the dense twin."""
+    battery = driven_chain(6, 0.5, 0.5, dephasing=1.0)
+    exact = mb.steady_state(battery, method=mb.Dense())
+    assert exact.certificate.current_bar <= 1e-10
+    truncation = mb.Truncation(24, 1e-20)
+    found = [mb.steady_state(battery, method=method, truncation=truncation, tolerance=1e-7)
+             for method in (mb.Sweeps(first_bond=16, most=20), mb.Relaxation(dt=0.1))]
+    energies = [steady.expect(battery.energy) for steady in found]
+    assert abs(energies[0][0] - energies[1][0]) <= energies[0][1] + energies[1][1]
+    for steady, (energy, bar) in zip(found, energies, strict=True):
+        c = check_certificate(steady)
+        assert c.spread <= 10 * c.current_bar
+        assert 0 < c.current_bar < 0.02 * c.current
+        assert abs(c.current - exact.certificate.current) <= c.current_bar
+        assert abs(energy - exact.expect(battery.energy)[0]) <= bar
+        assert "+-" in str(steady)
+
+
 # -- more than one, and none ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("n", [3, 7])
 def test_two_steady_states_are_reported(n):
@@ -163,6 +183,41 @@ def test_two_steady_states_are_reported(n):
     assert "only one of them" in steady.outcome
     if n == 3:
         assert steady.certificate.multiplicity == n + 1
+
+
+def two_collective_baths(n, hot, cold, rate=0.1, splitting=1.0):
+    """All cells coupled alike to two baths with the given Planck occupations."""
+    sites, jumps = [mb.Spin()] * n, []
+    h = mb.Terms(sites)
+    for k in range(n):
+        h += splitting / 2, ("Z", k)
+    for bath, occupation in (("hot", hot), ("cold", cold)):
+        for name, strength in (("Sm", occupation + 1), ("Sp", occupation)):
+            jump = mb.Terms(sites)
+            for k in range(n):
+                jump += np.sqrt(rate * strength), (name, k)
+            jumps.append(mb.Jump(jump, bath=bath))
+    return mb.Battery(sites, range(n), h, h, jumps, empty="down", name="collective baths")
+
+
+@pytest.mark.parametrize("n", [2, 5])
+def test_collective_baths_in_the_symmetric_sector(n):
+    """From all down the ladder of Dicke states fills geometrically; other sectors have other steady states."""
+    battery = two_collective_baths(n, 3.0, 1.0)
+    for method in (None, mb.Sweeps()):
+        steady = mb.steady_state(battery, method=method)
+        assert steady.certificate.multiplicity >= 2
+        assert "only one of them" in steady.outcome
+    down = mb.Density.product(battery.sites, "down")
+    steady = mb.steady_state(battery, method=mb.Relaxation(dt=0.1), start=down, tolerance=1e-7)
+    run = mb.charge(mb.Battery(battery.sites, battery.cells, battery.energy, battery.charging, battery.jumps,
+                               empty=steady.state), [0.0], record={"heat": mb.HeatCurrent()})
+    heat = solved_open.collective_heat(n, 0.1, 1.0, 3.0, 1.0)
+    assert np.allclose(run.data["heat"].values[0], [heat, -heat], atol=1e-6)
+    energy, bar = steady.expect(battery.energy)
+    share = (4.0 / 6.0) ** np.arange(n + 1)
+    assert energy == pytest.approx(share @ (np.arange(n + 1) - n / 2) / share.sum(), abs=1e-6)
+    assert bar < 1e-4
 
 
 def test_heat_and_currents_balance():
@@ -195,7 +250,6 @@ def bad_steady_inputs():
         (lambda: mb.steady_state("battery"), "`battery` must be a Battery"),
         (lambda: mb.steady_state(closed), "`battery` must have jumps"),
         (lambda: mb.steady_state(moving), "constant Hamiltonian and constant rates"),
-        (lambda: mb.steady_state(far, method=mb.Relaxation()), "Sweeps for terms beyond nearest neighbours"),
         (lambda: mb.steady_state(far, method=mb.TEBD()), "Sweeps, Relaxation or Dense, but is TEBD"),
         (lambda: mb.steady_state(long, method=mb.Dense()), "must not be Dense for a density of"),
         (lambda: mb.steady_state(far, tolerance=0), "`tolerance` must be a number between 0 and 1"),
@@ -205,7 +259,7 @@ def bad_steady_inputs():
     ]
 
 
-@pytest.mark.parametrize("case", range(10))
+@pytest.mark.parametrize("case", range(9))
 def test_bad_input(case):
     attempt, told = bad_steady_inputs()[case]
     with pytest.raises(mb.InputError) as caught:

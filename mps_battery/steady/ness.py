@@ -18,14 +18,15 @@ from threadpoolctl import threadpool_limits
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must, number
 from mps_battery.evolve.choose import check_step, strength
+from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
-from mps_battery.liouville import conserved_sums, conserves_parity, generator
+from mps_battery.liouville import conserved_sums, conserved_swap, conserves_parity, generator
 from mps_battery.steady.certificate import Certificate, certify, residual
 from mps_battery.steady.sweeps import ENRICHMENT, Control, Solver
 from mps_battery.tensors.density import Density, density_sites
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
-from mps_battery.terms import Terms
+from mps_battery.terms import Terms, matrix_of
 
 Array = np.ndarray
 
@@ -47,7 +48,7 @@ class Sweeps:
     """
 
     most: int = 200
-    first_bond: int = 24
+    first_bond: int = 28
 
     def __post_init__(self) -> None:
         must(isinstance(self.most, int) and self.most >= 1, "most", "be an integer of at least 1", self.most)
@@ -57,7 +58,9 @@ class Sweeps:
 
 @dataclass(frozen=True)
 class Relaxation:
-    """Evolution in time by TEBD until nothing moves: the fallback, and the referee.
+    """Evolution in time, by TEBD or for longer range TDVP, until nothing moves: the fallback, and the referee.
+
+    What is conserved beside the trace stays as in the start, which decides among several steady states.
 
     Args:
         dt: Time step; None takes half the inverse strength of the generator, at the end a quarter of it.
@@ -88,8 +91,8 @@ class SteadyState:
 
     Attributes:
         state: The density, trace one.
-        earlier: What the solver had before it last enlarged the bond, refined the step or brought the residual down by
-            a factor of three; its distance from `state` makes the bars. None for exact solutions.
+        earlier: What the solver had before it last enlarged the bond and refined the step or, at one bond, brought the
+            residual down by a factor of three; its distance from `state` makes the bars. None for exact solutions.
         certificate: What speaks for it.
         outcome: What happened, in a sentence.
         converged: Whether the residual reached the tolerance.
@@ -106,10 +109,18 @@ class SteadyState:
     history: xr.Dataset = field(repr=False)
 
     def expect(self, terms: Terms) -> tuple[float, float]:
-        """Mean value of Hermitian terms and its bar: twice the change since `earlier` (an estimate)."""
+        """Mean value of Hermitian terms and its bar (an estimate).
+
+        The bar is twice the change since `earlier`, or twice the root of the summed squares of the changes of all
+        products where that is larger: changes of single products may cancel by chance.
+        """
         value = self.state.expect(terms).real
-        floor = 1e-11 * max(1.0, abs(value))
-        return value, floor if self.earlier is None else 2 * abs(value - self.earlier.expect(terms).real) + floor
+        changes = [0.0]
+        for product, c in terms.products if self.earlier is not None else ():
+            single = Terms(terms.sites)
+            single += (c, *((matrix_of(o), n) for n, o in product))
+            changes.append((self.state.expect(single) - self.earlier.expect(single)).real)  # type: ignore[union-attr]
+        return value, 2 * max(abs(sum(changes)), float(np.linalg.norm(changes))) + 1e-11 * max(1.0, abs(value))
 
     def __str__(self) -> str:
         facts = {"cost": f"{self.card['wall_seconds']:.2f} s, peak {self.card['peak_megabytes']:.0f} MB",
@@ -162,7 +173,7 @@ def steady_state(battery: Battery, *, method: Method | None = None, truncation: 
     if type(method) not in solvers:
         raise InputError(f"Argument `method` must be Sweeps, Relaxation or Dense, but is {type(method).__name__}.")
     state, earlier, multiplicity = solvers[type(method)](job, method, start)  # type: ignore[operator]
-    conserved = conserved_sums(battery)
+    conserved = conserved_sums(battery) + (conserved_swap(battery) is not None)
     certificate = certify(battery, total, state, max(multiplicity, 1 + conserved), earlier)
     converged = certificate.residual <= tolerance and certificate.multiplicity == 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0 if sys.platform != "darwin" else 1024.0**2)
@@ -177,7 +188,7 @@ def _outcome(method: Method, why: str, certificate: Certificate, tolerance: floa
     how = f"Solved by {type(method).__name__}, {why}"
     if certificate.multiplicity > 1:
         return (f"{how}: there are at least {certificate.multiplicity} steady states, and this is only one of them; "
-                "start from a state of the wanted sector.")
+                "Relaxation with `start` keeps what is conserved.")
     if certificate.residual <= tolerance:
         return f"{how}: residual {certificate.residual:.1e} at bond {max(state.bonds, default=1)}."
     return (f"{how}: NOT converged to {tolerance:.0e}, residual {certificate.residual:.1e} at bond "
@@ -261,8 +272,8 @@ def _parities(job: _Job) -> Array:
 
 # -- relaxation ------------------------------------------------------------------------------------------------
 def _relaxed(job: _Job, start: Density, time: float, dt: float, bond: int) -> Density:
-    schedule = generator(job.battery)
-    evolution = TEBD(dt=dt).start(start, schedule, Truncation(bond, max(job.truncation.weight, 1e-13)))
+    how = TEBD(dt=dt) if job.total.reach <= 1 else TDVP(dt=dt)
+    evolution = how.start(start, generator(job.battery), Truncation(bond, max(job.truncation.weight, 1e-13)))
     evolution.advance(time)
     state = evolution.state
     assert isinstance(state, Density)
@@ -270,25 +281,19 @@ def _relaxed(job: _Job, start: Density, time: float, dt: float, bond: int) -> De
 
 
 def _relax(job: _Job, method: Relaxation, start: Density | None) -> Solution:
-    """Evolve until the residual falls no more; then once with a smaller step."""
-    if job.total.reach > 1:
-        raise InputError("Argument `method` must be Sweeps for terms beyond nearest neighbours, but is Relaxation.")
+    """Evolve until the residual falls no more, at three quarters of the bond; then with half the step and all of it."""
     state = start if start is not None else Density.product(job.battery.sites, "mixed")
-    rate = strength(generator(job.battery), np.zeros(1))
-    dt = method.dt or 0.5 / rate
+    dt = method.dt or 0.5 / strength(generator(job.battery), np.zeros(1))
     check_step(generator(job.battery), TEBD(dt=dt), job.truncation, np.array([0.0, 20 * dt]))
-    best, stale, elapsed, earlier = np.inf, 0, 0.0, state
-    for refined in (False, True):
-        step, stale = (dt / 2, 0) if refined else (dt, 0)
-        earlier = state
+    elapsed, earlier, cap = 0.0, state, job.truncation.bond
+    for step, bond in ((dt, max(1, 3 * cap // 4)), (dt / 2, cap)):
+        best, stale, earlier = np.inf, 0, state
         while elapsed < method.longest and stale < 4 and not job.late and best > job.tolerance:
-            before, state = state, _relaxed(job, state, 20 * step, step, job.truncation.bond)
+            state = _relaxed(job, state, 20 * step, step, bond)
             elapsed += 20 * step
             now = job.residual(state)
             job.note(now, max(state.bonds, default=1))
             stale = stale + 1 if now > 0.98 * best else 0
-            if now < best / 3:
-                earlier = before
             best = min(best, now)
     return state, earlier, 1
 
@@ -318,9 +323,10 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
     for count in range(method.most):
         if job.late:
             break
-        truncation = Truncation(bond, job.truncation.weight)
+        more = min(ENRICHMENT, bond // 2)
+        truncation = Truncation(bond - more, job.truncation.weight)
         with threadpool_limits(1 if bond < 24 else None, user_api="blas"):
-            solver.sweep(control, best, truncation, ENRICHMENT)
+            solver.sweep(control, best, truncation, more)
             now = solver.residual
         job.note(now, max(len(b) for b in solver.bonds))
         if now < (1.3 if count else 3.0) * best and solver.change < 1.0:

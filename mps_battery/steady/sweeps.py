@@ -20,11 +20,12 @@ left null vector of the projected generator and truncation never touches the tra
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lu_factor, lu_solve
+from scipy.linalg import LinAlgWarning, lu_factor, lu_solve
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from mps_battery.tensors import environment, trains
@@ -310,18 +311,20 @@ def refined_solve(matrix: Array, target: Array) -> Array:
     Where refinement does not reach 1e-11 (condition numbers beyond 1e6), the factors are made in double precision.
     """
     norm = float(np.linalg.norm(target))
-    factors = lu_factor(matrix.astype(np.float32), check_finite=False)
-    x, rest, last, size = np.zeros_like(target), target, np.inf, norm
-    for _ in range(12):
-        x = x + size * lu_solve(factors, (rest / size).astype(np.float32), check_finite=False)
-        rest = target - matrix @ x
-        size = float(np.linalg.norm(rest))
-        if size < 1e-11 * norm:
-            return x
-        if not size < 0.5 * last:                 # diverges, or is not a number
-            break
-        last = size
-    return lu_solve(lu_factor(matrix, overwrite_a=True, check_finite=False), target, check_finite=False)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", LinAlgWarning)         # a singular matrix gives a sweep that is taken back
+        factors = lu_factor(matrix.astype(np.float32), check_finite=False)
+        x, rest, last, size = np.zeros_like(target), target, np.inf, norm
+        for _ in range(12):
+            x = x + size * lu_solve(factors, (rest / size).astype(np.float32), check_finite=False)
+            rest = target - matrix @ x
+            size = float(np.linalg.norm(rest))
+            if size < 1e-11 * norm:
+                return x
+            if not size < 0.5 * last:                 # diverges, or is not a number
+                break
+            last = size
+        return lu_solve(lu_factor(matrix, overwrite_a=True, check_finite=False), target, check_finite=False)
 
 
 def local_push(left: Array, w: Array, y: Array) -> Array:
