@@ -272,7 +272,7 @@ def _parities(job: _Job) -> Array:
 
 # -- relaxation ------------------------------------------------------------------------------------------------
 def _relaxed(job: _Job, start: Density, time: float, dt: float, bond: int) -> Density:
-    how = TEBD(dt=dt) if job.total.reach <= 1 else TDVP(dt=dt)
+    how = TEBD(dt=dt) if job.total.reach <= 1 else TDVP(dt=dt, order=2)     # its fixed point has no error of the step
     evolution = how.start(start, generator(job.battery), Truncation(bond, max(job.truncation.weight, 1e-13)))
     evolution.advance(time)
     state = evolution.state
