@@ -27,6 +27,37 @@ def chain():
     return h
 
 
+def test_products_of_mixed_sites():
+    """Their vectors are not of norm one: the purity is the product of those of the sites."""
+    for n in (1, 4, 60):
+        matrices = [np.diag([0.5 + 0.4 / (k + 1), 0.5 - 0.4 / (k + 1)]) for k in range(n)]
+        sites = [mb.Spin()] * n
+        assert mb.Density.product(sites, matrices).purity == pytest.approx(np.prod([np.sum(m**2) for m in matrices]))
+        assert mb.Density.product(sites, "mixed").purity == pytest.approx(2.0**-n)
+        assert mb.Density.product(sites, "neel").purity == pytest.approx(1)
+        for labels in (matrices, "mixed", "neel"):
+            state = mb.Density.product(sites, labels)
+            assert state.trace == pytest.approx(1)
+            assert max((state.operator_entropy(b) for b in range(n - 1)), default=0) < 1e-12
+
+
+def test_long_range_evolution_of_a_long_mixed_chain():
+    """Every spin decays alone, from the identity over 2^60, in trains whose norm is far below one."""
+    sites = [mb.Spin()] * 60
+    h, jumps = mb.Terms(sites), []
+    h += 0.7, ("Z", 0), ("Z", 59)
+    for k in range(60):
+        jump = mb.Terms(sites)
+        jump += 0.7, ("Sm", k)
+        jumps.append(mb.Jump(jump))
+    battery = mb.Battery(sites, range(60), h, h, jumps, empty="mixed")
+    run = mb.charge(battery, [0, 0.2], record={"z": mb.Expect("Z"), "p": mb.Purity()}, bars=False)
+    up = 0.5 * np.exp(-0.49 * 0.2)
+    assert np.abs(run.data["z"].values[-1] - (2 * up - 1)).max() < 1e-8
+    assert np.allclose(run.data["p"], [2.0**-60, (up**2 + (1 - up) ** 2) ** 60], rtol=1e-7, atol=0)
+    assert run.budget.norm_defect < 1e-8
+
+
 def test_states_of_any_trace():
     rho, h = random_density(1), chain()
     state = mb.Density.from_dense(SITES, SCALE * rho)
