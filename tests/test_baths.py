@@ -49,11 +49,12 @@ def secular_matrix(h, coupling, beta, spectrum, at_zero):
 
 @pytest.mark.parametrize("ohmic", [True, False])
 def test_davies_jumps_are_the_secular_rates(ohmic):
-    """With degenerate gaps, a part at zero frequency, and an Ohmic or another spectrum."""
+    """With gaps that are equal to rounding, a part at zero frequency, and an Ohmic or another spectrum."""
     sites, beta = [mb.Spin()] * 2, 0.7
     h, coupling = mb.Terms(sites), mb.Terms(sites)
-    h += 0.8, ("Z", 0)
-    h += 0.8, ("Z", 1)
+    for n, (x, z) in enumerate(((0.3, 0.7), (0.7, 0.3))):
+        h += x, ("X", n)
+        h += z, ("Z", n)
     coupling += 1.0, ("X", 0)
     coupling += 0.5, ("Y", 1)
     coupling += 0.4, ("Z", 1)
