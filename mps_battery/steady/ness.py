@@ -327,5 +327,4 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> tuple[Density, 
             control = Control(1.6 / rate)
         elif stuck or (bond == cap and limited and _stuck(fallen, 6, 0.85)):
             break
-    solver.restore(good)
     return Density(MPS(sites, solver.tensors, 0)).normalised(), 1
