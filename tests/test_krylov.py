@@ -7,7 +7,8 @@ import solved_open
 
 import mps_battery as mb
 from mps_battery.liouville import generator
-from mps_battery.tensors.krylov import general_exponential
+from mps_battery.models import open_chain
+from mps_battery.tensors.krylov import exponential, general_exponential
 
 
 def damped(seed, n=60):
@@ -37,6 +38,50 @@ def test_the_errors_of_two_halves_add_up():
     assert np.array_equal(whole, again)
     assert min(first, second) > 0
     assert reported == pytest.approx(first + second)
+
+
+def test_long_decay_in_one_step():
+    """At z = 60 all of a small space has died, which says nothing about what lies outside."""
+    rng = np.random.default_rng(7)
+    a = np.diag(-np.linspace(1, 3, 50)) + np.diag(rng.uniform(0, 1, 49), -1)
+    a[-1] -= a.sum(0)                                                # columns add up to zero: a master equation
+    v = np.eye(50)[0]
+    found, reported = general_exponential(lambda x: a @ x, v, 60.0, 1e-12, 20)
+    assert np.linalg.norm(found - scipy.linalg.expm(60 * a) @ v) < 1e-10
+    assert reported < 1e-11
+    times = [0, 12.0]
+    run = mb.charge(open_chain.decaying(cells=6, rate=0.8), times, method=mb.Exact(),
+                    record={"z": mb.Expect("Z")}, bars=False)
+    assert np.abs(run.data["z"].values[-1] + 1 - 2 * np.exp(-0.8 * 12)).max() < 1e-10
+    assert run.budget.norm_defect < 1e-10
+
+
+@pytest.mark.parametrize("periods", [0.5, 1, 1.5, 2])
+def test_at_half_periods_of_a_small_space(periods):
+    """Levels 0 and 1 alone return after a period of their own; what leaks on to level 2 and further does not."""
+    a = np.diag([1.0, 0.7, *np.full(20, 0.9)], 1)
+    a, v = a + a.T, np.eye(23)[0]
+    z = 2j * np.pi * periods
+    found, reported = exponential(lambda x: a @ x, v, -z)
+    assert np.linalg.norm(found - scipy.linalg.expm(-z * a) @ v) < 1e-11
+    assert reported < 1e-11
+    twist = a * np.exp(0.3 * np.subtract.outer(np.arange(23), np.arange(23)))     # similar to a, and not Hermitian
+    found, _ = general_exponential(lambda x: twist @ x, v.astype(complex), -z)
+    expected = scipy.linalg.expm(-z * twist) @ v
+    assert np.linalg.norm(found - expected) < 1e-10 * np.linalg.norm(expected)
+
+
+def test_exact_evolution_at_half_a_period_of_the_start():
+    """Sixteen cells turned in parallel: from all down, <Z> = -cos 2t, at the times at which sin 4t vanishes."""
+    sites = [mb.Spin()] * 16
+    h, stored = mb.Terms(sites), mb.Terms(sites)
+    for k in range(16):
+        h += 1.0, ("X", k)
+        stored += 1.0, ("Z", k)
+    battery = mb.Battery(sites, range(16), stored, h, empty="down")
+    times = [0, np.pi / 4, np.pi / 2]
+    run = mb.charge(battery, times, method=mb.Exact(), record={"energy": mb.Energy()}, bars=False)
+    assert np.abs(run.data["energy"].values - [0, 16, 32]).max() < 1e-9
 
 
 def test_exact_evolution_of_a_larger_density():
