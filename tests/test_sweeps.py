@@ -94,6 +94,17 @@ def test_local_problem(monkeypatch, parity, largest, rank):
             solver._pass_right(n, solver.x[n], WIDE, 0)
 
 
+def test_sweeps_tell_how_much_they_changed():
+    solver, dense, _ = problem(True)
+    changes = []
+    for _ in range(12):
+        solver.sweep(sweeps.Control(0.1), solver.residual, WIDE, 0)
+        changes.append(solver.change)
+    assert 0.05 < changes[0] <= 2
+    assert changes[-1] < 1e-6
+    assert np.linalg.norm(dense @ frame_of(solver, 0) @ solver.x[0].ravel()) < 1e-9
+
+
 def test_frames_keep_the_trace_and_count_what_they_drop():
     rng = np.random.default_rng(5)
     matrix, first = rng.normal(size=(12, 9)) * 0.5 ** np.arange(9), rng.normal(size=12)
