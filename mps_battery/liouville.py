@@ -149,15 +149,14 @@ def conserves_parity(total: Terms) -> bool:
     return True
 
 
-def heisenberg(battery: Battery, observable: Terms, hamiltonian: bool = True) -> Terms:
+def heisenberg(battery: Battery, observable: Terms) -> Terms:
     """L+(O) = i [H, O] + sum_j (L_j+ O L_j - {L_j+ L_j, O} / 2), the slope of a mean value, as Terms.
 
-    Constant Hamiltonian and rates only; without the Hamiltonian only what the jumps do.
+    Constant Hamiltonian and rates only.
     """
     out = Terms(battery.sites)
-    if hamiltonian:
-        for h in as_schedule(battery.charging).terms:
-            out += 1j * h.commutator(observable)
+    for h in as_schedule(battery.charging).terms:
+        out += 1j * h.commutator(observable)
     touched = {n for product, _ in observable.products for n, _ in product}
     for jump in battery.jumps:
         if any(n in touched for product, _ in jump.terms.products for n, _ in product):

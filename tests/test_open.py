@@ -7,9 +7,11 @@ import solved
 import solved_open
 
 import mps_battery as mb
+from mps_battery.battery import as_schedule
 from mps_battery.evolve import choose
+from mps_battery.evolve.choose import strength
 from mps_battery.evolve.tebd import CentreEvolution
-from mps_battery.liouville import adjoint_dissipator, dissipator, generator, unitary
+from mps_battery.liouville import adjoint_dissipator, dissipator, generator, superoperators, unitary
 from mps_battery.models import open_chain as open_chain_models
 from mps_battery.tensors.density import density_sites
 
@@ -203,6 +205,34 @@ def test_rates_in_time():
         population = (1 + run.data["z"].values[:, 0]) / 2
         assert np.abs(population - np.exp(-2 * (1 - np.exp(-times)))).max() < within
         assert np.abs(run.data["z"].values[:, 1] - 1).max() < 1e-10
+
+
+def test_bonds_between_sites_of_unequal_dimension():
+    sites, rng = [mb.Spin(), mb.Levels("gef"), mb.Spin(), mb.Spin()], RNG(10)
+    h, jumps = random_hamiltonian(sites, rng, reach=1), random_jumps(sites, rng)[:2]
+    battery = mb.Battery(sites, range(4), h, h, [mb.Jump(j) for j in jumps], empty=[0, 1, 1, 0])
+    evolution = mb.TEBD(dt=0.02).start(battery.initial_state(), generator(battery), KEEP)
+    evolution.advance(0.2)
+    assert np.abs(evolution.state.to_dense() - dense_answer(battery, 0.2)).max() < 1e-7
+
+
+def test_budget_tells_what_truncation_does_to_trace_and_positivity():
+    battery = open_chain(RNG(11))
+    run = mb.charge(battery, [0, 0.4, 0.8], method=mb.TEBD(dt=0.1), truncation=mb.Truncation(3), keep_states=True)
+    assert run.budget.norm_defect == pytest.approx(abs(run.states[-1].trace - 1))
+    assert run.budget.norm_defect > 1e-8
+    least = [min(np.linalg.eigvalsh(solved.partial_trace(rho / np.trace(rho), [k, k + 1], 5))[0] for k in range(4))
+             for rho in (state.to_dense() for state in run.states)]
+    assert run.budget.least_eigenvalue == pytest.approx(min(least), abs=1e-12)
+    assert min(least) < -1e-4
+
+
+def test_strength_of_a_commutator_is_that_of_the_hamiltonian():
+    """Half the width of the spectrum of what acts on a bond, so that both get the same time step."""
+    h = random_hamiltonian([mb.Spin()] * 2, RNG(12))
+    energies = np.linalg.eigvalsh(h.to_dense())
+    for schedule in (as_schedule(h), superoperators([(unitary(h), None)])):
+        assert strength(schedule, np.zeros(1)) == pytest.approx((energies[-1] - energies[0]) / 2)
 
 
 # -- states and measurements ---------------------------------------------------------------------------------------

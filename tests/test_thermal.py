@@ -95,6 +95,26 @@ def test_long_ising_chain_against_the_infinite_one():
     assert found.state.expect(bulk).real == pytest.approx(infinite, abs=1e-4)
 
 
+def test_bars_follow_the_error_and_caps_are_told():
+    h = random_chain(6, 1)
+    _, energy, log_z, entropy = gibbs(h, 1.0)
+    for truncation, at_most in ((mb.Truncation(4), 1.0), (mb.Truncation(64, 1e-8), 0.1), (None, 1e-5)):
+        found = mb.thermal_state(h, 1.0, truncation=truncation)
+        assert ("bond cap bound" in found.outcome) == (at_most == 1.0)
+        for name, value in (("energy", energy), ("log_z", log_z), ("entropy", entropy)):
+            assert abs(getattr(found, name) - value) <= found.bars[name] < at_most, name
+
+
+def test_bars_cover_rounding_where_nothing_is_truncated():
+    """Spins that do not interact: ln Z = N ln(2 cosh beta)."""
+    h = mb.Terms([mb.Spin()] * 20)
+    for k in range(20):
+        h += 1.0, ("Z", k)
+    found = mb.thermal_state(h, 0.7)
+    assert abs(found.log_z - 20 * np.log(2 * np.cosh(0.7))) < found.bars["log_z"] < 1e-6
+    assert abs(found.energy + 20 * np.tanh(0.7)) < found.bars["energy"] < 1e-6
+
+
 # -- baths ---------------------------------------------------------------------------------------------------------
 def test_davies_generator_leaves_gibbs_fixed():
     h = random_chain(2, 4)

@@ -19,8 +19,8 @@ from mps_battery.measure.snapshot import Snapshot
 from mps_battery.terms import Terms
 
 
-def charge_current(battery: Battery, bond: int) -> Terms:
-    """Flow of site charges (excitations a time) from site `bond` and before to those behind: -i [H, Q_bond].
+def charge_current(battery: Battery, bond: int, time: float = 0.0) -> Terms:
+    """Flow of site charges (excitations a time) from site `bond` and before to those behind: -i [H, Q_bond] at a time.
 
     For the chain sum XX + YY the charge is (1 + Z) / 2 and the flow is X_n Y_(n+1) - Y_n X_(n+1), half the current of
     Pauli Z.
@@ -28,24 +28,16 @@ def charge_current(battery: Battery, bond: int) -> Terms:
     left = Terms(battery.sites)
     for n in range(bond + 1):
         left += 1.0, (np.diag(battery.sites[n].charges.astype(float)), n)
-    return _flow(battery, left)
+    return -1j * as_schedule(battery.charging).at(time).commutator(left)
 
 
-def energy_current(battery: Battery, bond: int) -> Terms:
-    """Flow of the energy of all terms of the Hamiltonian that lie on sites 0..bond: -i [H, H_bond]."""
-    left = Terms(battery.sites)
-    for h in as_schedule(battery.charging).terms:
-        for product, c in h.products:
-            if product and product[-1][0] <= bond:
-                left._add(product, c)
-    return _flow(battery, left)
-
-
-def _flow(battery: Battery, left: Terms) -> Terms:
-    out = Terms(battery.sites)
-    for h in as_schedule(battery.charging).terms:
-        out += -1j * h.commutator(left)
-    return out
+def energy_current(battery: Battery, bond: int, time: float = 0.0) -> Terms:
+    """Flow of the energy of all terms of the Hamiltonian at a time that lie on sites 0..bond: -i [H, H_bond]."""
+    h, left = as_schedule(battery.charging).at(time), Terms(battery.sites)
+    for product, c in h.products:
+        if product and product[-1][0] <= bond:
+            left._add(product, c)
+    return -1j * h.commutator(left)
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,7 @@ class ChargeCurrent(Quantity):
     def measure(self, snapshot: Snapshot) -> np.ndarray:
         """One value a bond."""
         battery = snapshot.battery
-        return np.array([snapshot.state.expect(charge_current(battery, b)).real
+        return np.array([snapshot.state.expect(charge_current(battery, b, snapshot.time)).real
                          for b in range(len(battery.sites) - 1)])
 
 
@@ -78,7 +70,7 @@ class EnergyCurrent(Quantity):
     def measure(self, snapshot: Snapshot) -> np.ndarray:
         """One value a bond."""
         battery = snapshot.battery
-        return np.array([snapshot.state.expect(energy_current(battery, b)).real
+        return np.array([snapshot.state.expect(energy_current(battery, b, snapshot.time)).real
                          for b in range(len(battery.sites) - 1)])
 
 

@@ -349,10 +349,8 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
         if bond < cap and (stuck or (limited and _stuck(fallen, 6, 0.7))):
             bond, fallen, refused = min(cap, bond + max(4, bond // 2)), [], 0
             control = Control(1.6 / rate)
-            solver.restore(good)
             mark = earlier = (best, solver.tensors)
         elif stuck or (bond == cap and limited and _stuck(fallen, 6, 0.85)):
             break
-    solver.restore(good)
     state, before = (Density(MPS(sites, x, 0)).normalised() for x in (solver.tensors, earlier[1]))
     return state, before, 1

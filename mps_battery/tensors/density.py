@@ -39,7 +39,8 @@ class Density:
     @classmethod
     def product(cls, sites: Sequence[Site], labels: Label | Sequence[Label]) -> Density:
         """A product state; labels as for `MPS.product`, and also "mixed" or (d, d) density matrices."""
-        return cls(MPS.product(density_sites(sites), labels))
+        train = MPS.product(density_sites(sites), labels)             # the vector of a mixed site is not of norm one
+        return cls(MPS(train.sites, train.tensors, None, train.schmidt).canonical(0))
 
     @classmethod
     def from_pure(cls, state: MPS, tolerance: float = 1e-14) -> Density:
