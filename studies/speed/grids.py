@@ -106,4 +106,13 @@ ENTRIES: dict[str, list[Entry]] = {
         tenpy("QR-TEBD, Sz", {"method": "QR", "conserve": "Sz"},
               {"order": ORDERS, "dt": (0.5,), "cut": (1e-5, 2e-5), "expand": (0.1,)}),
     ],
+    "W6": [        # the cap makes the error here too
+        Entry(TUNED, OURS, {"bars": False, "method": "TEBD"},
+              {"dt": (0.25, 0.125), "weight": (1e-13,), "bond": (112, 128, 144)}),
+        Entry(DEFAULTS, OURS),
+        tenpy("TEBD, doubled sites", {"method": "TEBD"},
+              {"order": ORDERS, "dt": (0.25,), "cut": (1e-8, 1e-6), "bond": (112, 128, 144)}),
+        tenpy("QR-TEBD, doubled sites", {"method": "QR"},
+              {"order": ORDERS, "dt": (0.25,), "cut": (1e-8,), "expand": (0.1,), "bond": (128,)}),
+    ],
 }

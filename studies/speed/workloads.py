@@ -1,9 +1,11 @@
 """What every tool is asked to do: the physics, the times, and the error that counts as reached.
 
-A workload has a `kind`; a tool module answers the kinds it knows (see tools/). So far there is one kind:
+A workload has a `kind`; a tool module answers the kinds it knows (see tools/):
 
 chain    H = sum_n [ xy (Sx Sx + Sy Sy) + z Sz Sz ]_{n,n+1} + sum_n ( hx_n Sx_n + hz_n Sz_n ),  S = sigma / 2,
          open ends, from a product of up and down. Recorded: <Sz> of every site and the half-chain entropy.
+driven   density under H = sum_n ( X X + Y Y + z Z Z )_{n,n+1} and the jumps sqrt(1 + mu) s+, sqrt(1 - mu) s- on the
+         first site, sqrt(1 - mu) s+, sqrt(1 + mu) s- on the last one, from the identity. Recorded: <Z> of every site.
 """
 
 from __future__ import annotations
@@ -57,6 +59,11 @@ def chain(name: str, title: str, n: int, z: float, times: np.ndarray, start: str
     return Workload(name, title, "chain", parameters, times, "sz", target, 256, charge)
 
 
+def driven(name: str, title: str, n: int, z: float, mu: float, times: np.ndarray, target: float) -> Workload:
+    """A boundary-driven chain of spins 1/2 from infinite temperature; the cap on the bond is a setting."""
+    return Workload(name, title, "driven", {"n": n, "z": z, "mu": mu}, times, "z", target, 1024, True)
+
+
 def grid(end: float, step: float) -> np.ndarray:
     """0, step, ..., end."""
     return np.round(np.arange(round(end / step) + 1) * step, 10)
@@ -66,6 +73,7 @@ WORKLOADS = {w.name: w for w in (
     chain("W1", "drive-charged XXZ, N = 100, t = 3", 100, 0.5, grid(3, 0.1), "d" * 100, 1e-6, hx=1.0, hz=0.5),
     chain("W2N", "Néel XXZ, N = 32, t = 6", 32, 0.5, grid(6, 0.25), "ud" * 16, 1e-5, charge=True),
     chain("W2F", "Néel XXZ, N = 32, t = 8, bond 256 full", 32, 0.5, grid(8, 0.5), "ud" * 16, 2.5e-5, charge=True),
+    driven("W6", "boundary-driven XXZ density, N = 32, t = 5", 32, 0.5, 0.5, grid(5, 0.5), 1e-4),
 )}
 
 
@@ -74,4 +82,6 @@ def miniature(workload: Workload) -> Workload:
     p = dict(workload.parameters)
     if workload.kind == "chain":
         p.update(n=4, hx=p["hx"][:4], hz=p["hz"][:4], start=p["start"][:4])
+    else:
+        p.update(n=4)
     return replace(workload, parameters=p, times=workload.times[:3])

@@ -7,12 +7,17 @@ is told not to compute its truncation error, which costs more than the step.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
+import tenpy.linalg.np_conserved as npc
 from tenpy.algorithms.tdvp import SingleSiteTDVPEngine, TwoSiteTDVPEngine
 from tenpy.algorithms.tebd import QRBasedTEBDEngine, TEBDEngine
+from tenpy.models.lattice import Chain
+from tenpy.models.model import NearestNeighborModel
 from tenpy.models.spins import SpinChain
 from tenpy.networks.mps import MPS
+from tenpy.networks.site import Site
 
 warnings.simplefilter("ignore")
 
@@ -52,4 +57,62 @@ def _engine(workload, settings, psi, model):
     return TEBDEngine(psi, model, options)
 
 
-KINDS = {"chain": chain}
+def driven(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Settings: method, order, dt, cut, bond.
+
+    A site is the pair (ket, bra) of a spin, its charge the difference of the two magnetisations, which Hamiltonian and
+    jumps conserve; the engine evolves under exp(-i t (i L)). The state is a vector that is no longer normalised, so
+    that means are read by contraction with the trace.
+    """
+    p, n = workload.parameters, workload.parameters["n"]
+    pairs = [(1, 0), (0, 0), (1, 1), (0, 1)]                             # sorted by charge: -1, 0, 0, 1
+    charges = npc.ChargeInfo([1], ["ket - bra"])
+    site = Site(npc.LegCharge.from_qflat(charges, [[b - k] for k, b in pairs]), ["du", "uu", "dd", "ud"])
+    units = [np.outer(np.eye(2)[k], np.eye(2)[b]) for k, b in pairs]
+    bonds = [None] + [npc.Array.from_ndarray(1j * _superoperator(p, units, b).reshape(4, 4, 4, 4),
+                                             [site.leg, site.leg, site.leg.conj(), site.leg.conj()],
+                                             labels=["p0", "p1", "p0*", "p1*"]) for b in range(n - 1)]
+    model = NearestNeighborModel(Chain(n, site, bc="open", bc_MPS="finite"), bonds)
+    trace = np.array([float(k == b) for k, b in pairs])
+    z = np.array([(1.0 - 2 * k) * (k == b) for k, b in pairs])
+    psi = MPS.from_product_state([site] * n, [trace / np.sqrt(2)] * n, bc="finite", unit_cell_width=n)
+    engine = _engine(replace(workload, bond=settings["bond"]), settings, psi, model)
+    out = []
+    for k in range(len(workload.times)):
+        if k:
+            engine.run()
+        tensors = [psi.get_B(i).to_ndarray().transpose(0, 2, 1) for i in range(n)]      # vL vR p
+        right = [np.ones(1)]
+        for b in reversed(tensors):
+            step = (b @ trace) @ right[0]
+            right.insert(0, step / np.abs(step).max())
+        left, line = np.ones(1), []
+        for i, b in enumerate(tensors):
+            one = left @ (b @ trace)
+            line.append(((left @ (b @ z)) @ right[i + 1] / (one @ right[i + 1])).real)
+            left = one / np.abs(one).max()
+        out.append(line)
+    return {"z": np.array(out), "bond": np.array(max(psi.chi))}
+
+
+def _superoperator(p, units: list[np.ndarray], b: int) -> np.ndarray:
+    """The generator on bond b between products of matrix units; jumps go with the bond of their site."""
+    x, y, z = np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1.0, -1.0])
+    raising, one = np.array([[0, 1.0], [0, 0]]), np.eye(2)
+    h = np.kron(x, x) + np.kron(y, y) + p["z"] * np.kron(z, z)
+    jumps = []
+    for sign, here, place in ((1, b == 0, 0), (-1, b == p["n"] - 2, 1)):
+        for rate, a in ((1 + sign * p["mu"], raising), (1 - sign * p["mu"], raising.T)):
+            if here:
+                jumps.append(np.sqrt(rate) * (np.kron(a, one) if place == 0 else np.kron(one, a)))
+    basis = [np.kron(u, v) for u in units for v in units]
+    columns = []
+    for rho in basis:
+        moved = -1j * (h @ rho - rho @ h)
+        for j in jumps:
+            moved = moved + j @ rho @ j.conj().T - 0.5 * (j.conj().T @ j @ rho + rho @ j.conj().T @ j)
+        columns.append([np.vdot(u, moved) for u in basis])
+    return np.array(columns).T
+
+
+KINDS = {"chain": chain, "driven": driven}
