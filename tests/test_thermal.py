@@ -54,6 +54,35 @@ def test_gibbs_state_against_dense(beta):
     assert abs(found.state.trace - 1) < 1e-12
 
 
+@pytest.mark.parametrize(("beta", "method"), [(0.5, None), (5.0, None), (-0.8, mb.TEBD(dt=0.02)), (1.0, mb.Exact())])
+def test_purified_gibbs_state_against_dense(beta, method):
+    """The square of exp(-beta H / 2): energy, ln Z and marginals to 1e-7, inside the bars, and positive."""
+    h = random_chain(5, 5)
+    found = mb.thermal_state(h, beta, method=method, purified=True)
+    rho, energy, log_z, entropy = gibbs(h, beta)
+    for name, value in (("energy", energy), ("log_z", log_z), ("entropy", entropy)):
+        error = abs(getattr(found, name) - value)
+        assert error < 1e-7 * max(1.0, abs(value), abs(beta * energy)), name
+        assert error <= found.bars.get(name, np.inf) + 1e-12, name
+    assert np.abs(found.state.to_dense() - rho).max() < 1e-8
+    assert found.state.least_marginal(3) > -1e-12
+    assert "purified" in found.outcome
+    if beta == 1.0:
+        again = mb.thermal_state(h, energy=energy, bars=False, purified=True, method=method)
+        assert again.beta == pytest.approx(beta, abs=1e-6)
+
+
+def test_squares_are_cut_as_asked():
+    rho = gibbs(random_chain(5, 4), 0.7)[0]
+    half = mb.Density.from_dense([mb.Spin()] * 5, rho)
+    square = rho @ rho / np.trace(rho @ rho)
+    assert np.abs(half.squared(mb.Truncation(1024, 1e-26)).to_dense() - square).max() < 1e-12
+    cut = half.squared(mb.Truncation(6, 1e-20))
+    assert max(cut.bonds) == 6
+    assert 1e-8 < np.abs(cut.to_dense() - square).max() < 1e-2
+    assert cut.trace == pytest.approx(1, abs=1e-13)
+
+
 def test_long_range_and_small_systems():
     h = random_chain(5, 2, reach=4)
     for method in (mb.TDVP(dt=0.05), mb.Exact(), None):

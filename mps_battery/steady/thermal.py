@@ -3,6 +3,11 @@
 d rho / d beta = -{H, rho} / 2 from the identity gives exp(-beta H); in the Hermitian basis that is a real linear map,
 so TEBD and TDVP evolve it as they evolve any density. The trace is taken out step by step and its logarithm kept:
 ln Z = sum of logarithms, S = beta E + ln Z, F = -ln Z / beta.
+
+By purification [Verstraete, Garcia-Ripoll, Cirac 2004, PRL 93, 207204] the evolution stops at beta / 2: with
+X = exp(-beta H / 2) the density is X X+, whose coordinates x of X make the pure state of the doubled system, so that
+Z = <x|x> and E = <x| {H, .} / 2 |x> / <x|x>. Half the way, smaller bonds, and a density that is positive until its own
+bond is cut; in return X X+ must be multiplied out.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from mps_battery.evolve.exact import Exact
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.liouville import cooling, superoperators
+from mps_battery.tensors import environment
 from mps_battery.tensors.density import Density, coordinates, density_sites, functional
 from mps_battery.tensors.truncation import Truncation
 from mps_battery.terms import Terms, check_terms
@@ -60,7 +66,7 @@ class ThermalState:
 
 def thermal_state(terms: Terms, beta: float | None = None, *, energy: float | None = None,
                   entropy: float | None = None, method: Method | None = None, truncation: Truncation | None = None,
-                  bars: bool = True) -> ThermalState:
+                  bars: bool = True, purified: bool = False) -> ThermalState:
     """The Gibbs state of `terms` at an inverse temperature, or at the one that has a given energy or entropy.
 
     Args:
@@ -71,6 +77,7 @@ def thermal_state(terms: Terms, beta: float | None = None, *, energy: float | No
         method: TEBD, TDVP or Exact; None lets the engine choose.
         truncation: Default bond 256, weight 1e-18: ln Z adds up what all steps lose.
         bars: Whether a coarser run gives error bars.
+        purified: Whether to evolve a purification to beta / 2 and multiply it out: the cheaper way to low temperatures.
     """
     check_terms("terms", terms, hermitian=True)
     given = {"beta": beta, "energy": energy, "entropy": entropy}
@@ -79,24 +86,26 @@ def thermal_state(terms: Terms, beta: float | None = None, *, energy: float | No
     must(number(given[asked[0]]) and np.isfinite(given[asked[0]]), asked[0],  # type: ignore[arg-type]
          "be a finite number", given[asked[0]])
     truncation = truncation if truncation is not None else Truncation(weight=1e-18)
-    path = _Path(terms, method, truncation)
+    path = (_PurifiedPath if purified else _Path)(terms, method, truncation)
     if beta is None:
         beta = path.find(asked[0], float(given[asked[0]]))  # type: ignore[arg-type]
     point = path.at(float(beta))
     errors: dict[str, float] = {}
     if bars and not isinstance(path.method, Exact):
         loose = Truncation(max(1, 3 * truncation.bond // 4), min(1e-2, 100 * max(truncation.weight, 1e-16)))
-        rough = _Path(terms, replace(path.method, dt=2 * path.step), loose).at(float(beta))
+        rough = type(path)(terms, replace(path.method, dt=2 * path.step), loose).at(float(beta))
         # what every step may lose adds up; the energy scale of ln Z and S is beta E
         floor = 0.2 * truncation.weight**0.5 + 1e-13
         errors = {name: 2.0 * abs(getattr(point, name) - getattr(rough, name))
                   + floor * max(abs(getattr(point, name)), abs(point.energy), abs(point.beta * point.energy))
                   for name in ("energy", "log_z", "entropy")}
-    bond = max(point.state.bonds, default=1)
-    how = f"beta = {beta:.10g} by {type(path.method).__name__} in imaginary time, bond {bond}"
+    state = path.density(point)
+    bond = max(state.bonds, default=1)
+    how = f"beta = {beta:.10g} by {type(path.method).__name__} in imaginary time" + ", purified" * purified
+    how += f", bond {bond}"
     if point.capped:
         how += "; the bond cap bound, so allow a larger bond in Truncation"
-    return ThermalState(point.state, float(beta), point.energy, point.log_z, point.entropy, errors, how + ".")
+    return ThermalState(state, float(beta), point.energy, point.log_z, point.entropy, errors, how + ".")
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,10 @@ class _Path:
         before = max((p for p in points if abs(p.beta) <= abs(beta)), key=lambda p: abs(p.beta))
         return before if before.beta == beta else self._onward(before, beta)
 
+    def density(self, point: _Point) -> Density:
+        """The density of a point."""
+        return point.state
+
     def find(self, name: str, wanted: float) -> float:
         """The beta at which a quantity that falls with |beta| has a value."""
         start = self.points[1][0]
@@ -180,3 +193,22 @@ class _Path:
                                  f"beta = {sign * high:g} it is {getattr(self.at(sign * high), name):.8g}.")
             last, high = now, 2 * high
         return sign * float(brentq(excess, high / 2 if excess(high / 2) > 0 else 0.0, high, xtol=1e-12, rtol=1e-12))
+
+
+class _PurifiedPath(_Path):
+    """Gibbs states at twice the beta of the path, each the square of what the path has there."""
+
+    def __init__(self, terms: Terms, method: Method | None, truncation: Truncation) -> None:
+        super().__init__(terms, method, truncation)
+        self._half_energy = cooling(terms).to_mpo().tensors              # -{H, .} / 2
+
+    def at(self, beta: float) -> _Point:
+        """The Gibbs state at beta from exp(-beta H / 2)."""
+        half = super().at(beta / 2)
+        x = half.state.train.tensors
+        energy = -environment.expectation(x, self._half_energy).real / half.state.train.norm**2
+        return _Point(beta, half.state, energy, 2 * half.log_z + float(np.log(half.state.purity)), half.capped)
+
+    def density(self, point: _Point) -> Density:
+        """X X+ of the X in a point, multiplied out."""
+        return point.state.squared(self.truncation)

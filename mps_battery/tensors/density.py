@@ -18,6 +18,7 @@ from mps_battery.sites import DensitySite, Label, Site
 from mps_battery.tensors import trains
 from mps_battery.tensors.mpo import MPO
 from mps_battery.tensors.mps import MPS, check_kept, entropy_of
+from mps_battery.tensors.truncation import Truncation
 
 if TYPE_CHECKING:
     from mps_battery.terms import Terms
@@ -117,6 +118,16 @@ class Density:
         tensors = list(self.train.tensors)
         tensors[n] = tensors[n] / self.trace
         return Density(MPS(self.train.sites, tensors, self.train.center, self.train.schmidt))
+
+    def squared(self, truncation: Truncation) -> Density:
+        """rho^2 / tr rho^2, the product by zip-up and then cut to the truncation: one pass, no iteration."""
+        train, left = self.train.canonical(0), []
+        for s, t in zip(self._local, trains.left_canonical(train.tensors), strict=True):
+            by = np.array([s.superoperator(g, np.eye(len(g))) for g in s.basis])        # sigma -> G_x sigma
+            left.append(np.tensordot(t, by, (1, 0)))                     # vL [x] vR; [x] y y* -> vL vR y y*
+        tolerance = max(0.1 * truncation.weight**0.5, 1e-14)
+        product = trains.real_train(trains.apply(left, train.tensors, tolerance), tolerance)
+        return Density(MPS(self.train.sites, trains.cut(product, truncation), 0)).normalised()
 
     def to_dense(self) -> Array:
         """The whole matrix; site 0 is the most significant index."""

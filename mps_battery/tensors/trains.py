@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.linalg
 
+from mps_battery.tensors.truncation import Truncation
+
 Array = np.ndarray
 
 
@@ -75,6 +77,18 @@ def compress(train: Sequence[Array], tolerance: float, absolute: float = 0.0) ->
         l, d, r = out[n].shape
         u, s, v = svd(out[n].reshape(l, d * r))
         keep = max(1, int(np.sum(s > max(tolerance * s[0], absolute))))
+        out[n] = v[:keep].reshape(keep, d, r)
+        out[n - 1] = np.tensordot(out[n - 1], u[:, :keep] * s[:keep], 1)
+    return out
+
+
+def cut(train: Sequence[Array], truncation: Truncation) -> list[Array]:
+    """The train at the bond cap and the discarded weight of a truncation, right-canonical behind site 0."""
+    out = left_canonical(train)
+    for n in range(len(out) - 1, 0, -1):
+        l, d, r = out[n].shape
+        u, s, v = svd(out[n].reshape(l, d * r))
+        keep, _, _ = truncation.kept(s * s)
         out[n] = v[:keep].reshape(keep, d, r)
         out[n - 1] = np.tensordot(out[n - 1], u[:, :keep] * s[:keep], 1)
     return out
