@@ -7,9 +7,9 @@ from types import ModuleType
 
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError
-from mps_battery.models import open_chain, spin_chain
+from mps_battery.models import cavity, open_chain, spin_chain
 
-FAMILIES: tuple[ModuleType, ...] = (spin_chain, open_chain)
+FAMILIES: tuple[ModuleType, ...] = (spin_chain, open_chain, cavity)
 
 
 def catalogue(families: Iterable[ModuleType] = FAMILIES) -> dict[str, Callable[..., Battery]]:

@@ -19,15 +19,21 @@ SWITCHES = {"keep_battery", "periodic", "intrinsic", "collective"}
 """Arguments that are True or False."""
 
 
-def checked(**arguments: Any) -> dict[str, Any]:
-    """The arguments of a model as plain numbers for its record, each checked by what its name says it is."""
+def checked(*, fewest: int = LEAST["cells"], **arguments: Any) -> dict[str, Any]:
+    """The arguments of a model as plain numbers for its record, each checked by what its name says it is.
+
+    Args:
+        fewest: Least number of cells.
+        arguments: The arguments by name.
+    """
     plain: dict[str, Any] = {}
+    least = LEAST | {"cells": fewest}
     for name, value in arguments.items():
         if name in SWITCHES:
             must(isinstance(value, bool | np.bool_), name, "be True or False", value)
             plain[name] = bool(value)
-        elif name in LEAST:
-            must(whole(value) and value >= LEAST[name], name, f"be an integer of at least {LEAST[name]}", value)
+        elif name in least:
+            must(whole(value) and value >= least[name], name, f"be an integer of at least {least[name]}", value)
             plain[name] = int(value)
         else:
             must(number(value) and np.isfinite(value), name, "be a finite number", value)
