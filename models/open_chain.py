@@ -11,7 +11,7 @@ import numpy as np
 from mps_battery.baths import thermal_jumps
 from mps_battery.battery import Battery, Jump
 from mps_battery.checks import must
-from mps_battery.models.spin_chain import _checked, _each, _pairs
+from mps_battery.models.build import check_rates, checked, each, jump, pairs
 from mps_battery.sites import Spin
 from mps_battery.terms import Terms
 
@@ -45,17 +45,17 @@ def boundary_driven(cells: int = 10, exchange: float = 1.0, anisotropy: float = 
     Reference:
         Znidaric, J. Stat. Mech. L05002 (2010); Prosen, Phys. Rev. Lett. 107, 137201 (2011)
     """
-    parameters = _checked(cells=cells, exchange=exchange, anisotropy=anisotropy, field=field, rate=rate, bias=bias,
-                          dephasing=dephasing)
-    _rates(rate=rate, dephasing=dephasing)
+    parameters = checked(cells=cells, exchange=exchange, anisotropy=anisotropy, field=field, rate=rate, bias=bias,
+                         dephasing=dephasing)
+    check_rates(rate=rate, dephasing=dephasing)
     must(-1 <= bias <= 1, "bias", "be a number from -1 to 1", bias)
     sites = (Spin(),) * cells
-    energy = (_pairs(sites, "X", "X", exchange) + _pairs(sites, "Y", "Y", exchange)
-              + _pairs(sites, "Z", "Z", exchange * anisotropy) + _each(sites, "Z", field))
-    jumps = [_jump(sites, np.sqrt(rate * strength), name, n, "left" if n == 0 else "right")
+    energy = (pairs(sites, "X", "X", exchange) + pairs(sites, "Y", "Y", exchange)
+              + pairs(sites, "Z", "Z", exchange * anisotropy) + each(sites, "Z", field))
+    jumps = [jump(sites, np.sqrt(rate * strength), name, n, "left" if n == 0 else "right")
              for strength, name, n in ((1 + bias, "Sp", 0), (1 - bias, "Sm", 0), (1 - bias, "Sp", cells - 1),
                                        (1 + bias, "Sm", cells - 1)) if strength * rate > 0]
-    jumps += [_jump(sites, np.sqrt(dephasing / 2), "Z", n, "dephasing") for n in range(cells if dephasing else 0)]
+    jumps += [jump(sites, np.sqrt(dephasing / 2), "Z", n, "dephasing") for n in range(cells if dephasing else 0)]
     return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy, jumps=jumps, empty="mixed",
                    name="boundary_driven", parameters=parameters, reference=_ZNIDARIC)
 
@@ -78,8 +78,8 @@ def lossy_chargers(cells: int = 4, splitting: float = 1.0, coupling: float = 0.5
     Reference:
         Farina, Andolina, Mari, Polini, Giovannetti, Phys. Rev. B 99, 035421 (2019)
     """
-    parameters = _checked(cells=cells, splitting=splitting, coupling=coupling, loss=loss)
-    _rates(loss=loss)
+    parameters = checked(cells=cells, splitting=splitting, coupling=coupling, loss=loss)
+    check_rates(loss=loss)
     sites = (Spin(),) * (2 * cells)
     energy, charging = Terms(sites), Terms(sites)
     for n in range(2 * cells):
@@ -89,7 +89,7 @@ def lossy_chargers(cells: int = 4, splitting: float = 1.0, coupling: float = 0.5
     for n in range(0, 2 * cells, 2):
         charging += coupling, ("Sp", n), ("Sm", n + 1)
         charging += coupling, ("Sm", n), ("Sp", n + 1)
-    jumps = [_jump(sites, np.sqrt(loss), "Sm", n, "loss") for n in range(0, 2 * cells if loss else 0, 2)]
+    jumps = [jump(sites, np.sqrt(loss), "Sm", n, "loss") for n in range(0, 2 * cells if loss else 0, 2)]
     return Battery(sites=sites, cells=range(1, 2 * cells, 2), energy=energy, charging=energy + charging, jumps=jumps,
                    empty=["up", "down"] * cells, name="lossy_chargers", parameters=parameters, reference=_FARINA)
 
@@ -112,16 +112,16 @@ def thermal_charging(cells: int = 4, splitting: float = 1.0, beta: float = 1.0, 
     Reference:
         Barra, Phys. Rev. Lett. 122, 210601 (2019)
     """
-    parameters = _checked(cells=cells, splitting=splitting, beta=beta, rate=rate)
-    _rates(rate=rate)
+    parameters = checked(cells=cells, splitting=splitting, beta=beta, rate=rate)
+    check_rates(rate=rate)
     must(beta * splitting > 0, "beta", "be a positive number, as `splitting`", beta)
     sites = (Spin(),) * cells
-    energy = _each(sites, "Z", splitting / 2)
+    energy = each(sites, "Z", splitting / 2)
     n = 1 / np.expm1(beta * splitting)
     jumps = []
     for k in range(cells):
-        jumps += [_jump(sites, np.sqrt(rate * (1 + n)), "Sp", k, "stream"),
-                  _jump(sites, np.sqrt(rate * n), "Sm", k, "stream")]
+        jumps += [jump(sites, np.sqrt(rate * (1 + n)), "Sp", k, "stream"),
+                  jump(sites, np.sqrt(rate * n), "Sm", k, "stream")]
     low = 1 / (1 + np.exp(-beta * splitting))
     return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy, jumps=jumps,
                    empty=[np.diag([1 - low, low])] * cells, name="thermal_charging", parameters=parameters,
@@ -152,14 +152,14 @@ def two_bath_chain(cells: int = 3, splitting: float = 1.0, exchange: float = 0.8
     Reference:
         Mojaveri et al., Phys. Rev. A 109, 042619 (2024); Tacchino et al., Phys. Rev. E 102, 062133 (2020)
     """
-    parameters = _checked(cells=cells, splitting=splitting, exchange=exchange, anisotropy=anisotropy,
-                          beta_left=beta_left, beta_right=beta_right, rate=rate)
+    parameters = checked(cells=cells, splitting=splitting, exchange=exchange, anisotropy=anisotropy,
+                         beta_left=beta_left, beta_right=beta_right, rate=rate)
     positive = {"splitting": splitting, "beta_left": beta_left, "beta_right": beta_right, "rate": rate}
     for name, value in positive.items():
         must(value > 0, name, "be a positive number", value)
     sites = (Spin(),) * cells
-    energy = (_each(sites, "Z", splitting / 2) + _pairs(sites, "X", "X", exchange)
-              + _pairs(sites, "Y", "Y", exchange) + _pairs(sites, "Z", "Z", exchange * anisotropy))
+    energy = (each(sites, "Z", splitting / 2) + pairs(sites, "X", "X", exchange)
+              + pairs(sites, "Y", "Y", exchange) + pairs(sites, "Z", "Z", exchange * anisotropy))
     jumps = []
     for n, beta, bath in ((0, beta_left, "left"), (cells - 1, beta_right, "right")):
         lowering = Terms(sites)
@@ -183,8 +183,8 @@ def dark_pairs(cells: int = 4, splitting: float = 1.0, rate: float = 1.0) -> Bat
     Reference:
         Quach, Munro, Phys. Rev. Applied 14, 024092 (2020)
     """
-    parameters = _checked(cells=cells, splitting=splitting, rate=rate)
-    _rates(rate=rate)
+    parameters = checked(cells=cells, splitting=splitting, rate=rate)
+    check_rates(rate=rate)
     sites = (Spin(),) * (2 * cells)
     energy, charging, jumps = Terms(sites), Terms(sites), []
     for n in range(2 * cells):
@@ -217,27 +217,14 @@ def decaying(cells: int = 6, splitting: float = 1.0, rate: float = 0.1, collecti
     Reference:
         Gross, Haroche, Phys. Rep. 93, 301 (1982); bounds: arXiv:2209.05789
     """
-    parameters = _checked(cells=cells, splitting=splitting, rate=rate)
-    must(isinstance(collective, bool | np.bool_), "collective", "be True or False", collective)
-    _rates(rate=rate)
+    parameters = checked(cells=cells, splitting=splitting, rate=rate, collective=collective)
+    check_rates(rate=rate)
     sites = (Spin(),) * cells
-    energy, together = _each(sites, "Z", splitting / 2), Terms(sites)
+    energy, together = each(sites, "Z", splitting / 2), Terms(sites)
     energy += cells * splitting / 2,
     for n in range(cells):
         together += np.sqrt(rate), ("Sm", n)
     jumps = [] if rate == 0 else [Jump(together, bath="decay")] if collective else \
-        [_jump(sites, np.sqrt(rate), "Sm", n, "decay") for n in range(cells)]
+        [jump(sites, np.sqrt(rate), "Sm", n, "decay") for n in range(cells)]
     return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy, jumps=jumps, empty="up",
-                   name="decaying", parameters=parameters | {"collective": bool(collective)}, reference=_DICKE)
-
-
-def _jump(sites: tuple[Spin, ...], strength: float, name: str, n: int, bath: str) -> Jump:
-    """strength x operator on one site."""
-    terms = Terms(sites)
-    terms += float(strength), (name, n)
-    return Jump(terms, bath=bath)
-
-
-def _rates(**rates: float) -> None:
-    for name, rate in rates.items():
-        must(rate >= 0, name, "be a number of at least 0", rate)
+                   name="decaying", parameters=parameters, reference=_DICKE)

@@ -6,21 +6,16 @@ Sums run over sites n, over neighbours (n, n + 1), or over pairs i < j.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mps_battery.battery import Battery
-from mps_battery.checks import must
-from mps_battery.sites import Site, Spin
-from mps_battery.terms import Terms, one_site_sum
+from mps_battery.checks import must, number
+from mps_battery.models.build import checked, draw, each, pairs
+from mps_battery.sites import Spin
+from mps_battery.terms import Terms
 
 __all__ = ["ising_disordered", "ising_quench", "lipkin", "mbl", "power_law", "xxz", "xy_dimerised", "xyz"]
-
-_LEAST = {"cells": 2, "seed": 0, "realisation": 0}     # arguments that count
-_SWITCHES = {"keep_battery", "periodic", "intrinsic"}  # arguments that are True or False
 
 _GHOSH = "Ghosh, Chanda, Sen(De), Phys. Rev. A 101, 032115 (2020), arXiv:1905.12377"
 _GRAZI = ("Grazi, Sacco Shaikh, Sassetti, Traverso Ziani, Ferraro, Phys. Rev. Lett. 133, 197001 (2024), "
@@ -52,11 +47,11 @@ def xxz(cells: int = 20, field: float = 1.3, exchange: float = 0.35, anisotropy:
     Reference:
         Le, Levinsen, Modi, Parish, Pollock, Phys. Rev. A 97, 022106 (2018), arXiv:1712.03559
     """
-    parameters = _checked(cells=cells, field=field, exchange=exchange, anisotropy=anisotropy, drive=drive)
+    parameters = checked(cells=cells, field=field, exchange=exchange, anisotropy=anisotropy, drive=drive)
     sites = (Spin(),) * cells
-    energy = (_pairs(sites, "X", "X", exchange) + _pairs(sites, "Y", "Y", exchange)
-              + _pairs(sites, "Z", "Z", exchange * anisotropy) + _each(sites, "Z", field))
-    return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy + _each(sites, "X", drive),
+    energy = (pairs(sites, "X", "X", exchange) + pairs(sites, "Y", "Y", exchange)
+              + pairs(sites, "Z", "Z", exchange * anisotropy) + each(sites, "Z", field))
+    return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy + each(sites, "X", drive),
                    empty="down", name="xxz", parameters=parameters, reference=_LE)
 
 
@@ -83,14 +78,14 @@ def xyz(cells: int = 20, field: float = 2.0, exchange_x: float = 0.5, exchange_y
     Reference:
         Ghosh, Chanda, Sen(De), Phys. Rev. A 101, 032115 (2020), arXiv:1905.12377
     """
-    parameters = _checked(cells=cells, field=field, exchange_x=exchange_x, exchange_y=exchange_y,
-                          exchange_z=exchange_z, dzyaloshinskii=dzyaloshinskii, drive=drive,
-                          keep_battery=keep_battery)
+    parameters = checked(cells=cells, field=field, exchange_x=exchange_x, exchange_y=exchange_y,
+                         exchange_z=exchange_z, dzyaloshinskii=dzyaloshinskii, drive=drive,
+                         keep_battery=keep_battery)
     sites = (Spin(),) * cells
-    energy = (_pairs(sites, "X", "X", exchange_x) + _pairs(sites, "Y", "Y", exchange_y)
-              + _pairs(sites, "Z", "Z", exchange_z) + _pairs(sites, "X", "Y", dzyaloshinskii)
-              + _pairs(sites, "Y", "X", -dzyaloshinskii) + _each(sites, "Z", field))
-    charging = _each(sites, "X", drive)
+    energy = (pairs(sites, "X", "X", exchange_x) + pairs(sites, "Y", "Y", exchange_y)
+              + pairs(sites, "Z", "Z", exchange_z) + pairs(sites, "X", "Y", dzyaloshinskii)
+              + pairs(sites, "Y", "X", -dzyaloshinskii) + each(sites, "Z", field))
+    charging = each(sites, "X", drive)
     if keep_battery:
         charging += energy
     return Battery(sites=sites, cells=range(cells), energy=energy, charging=charging, empty="ground",
@@ -121,12 +116,12 @@ def ising_quench(cells: int = 20, coupling: float = 1.0, field: float = 2.0, que
         Grazi, Sacco Shaikh, Sassetti, Traverso Ziani, Ferraro, Phys. Rev. Lett. 133, 197001 (2024),
         arXiv:2402.09169
     """
-    parameters = _checked(cells=cells, coupling=coupling, field=field, quench_coupling=quench_coupling,
-                          quench_field=quench_field, periodic=periodic)
+    parameters = checked(cells=cells, coupling=coupling, field=field, quench_coupling=quench_coupling,
+                         quench_field=quench_field, periodic=periodic)
     sites = (Spin(),) * cells
 
     def ising(j: float, h: float) -> Terms:
-        terms = _pairs(sites, "X", "X", -j) + _each(sites, "Z", -h)
+        terms = pairs(sites, "X", "X", -j) + each(sites, "Z", -h)
         if periodic:
             terms += -j, ("X", cells - 1), ("X", 0)
         return terms
@@ -164,15 +159,15 @@ def ising_disordered(cells: int = 20, coupling: float = 1.0, field: float = 0.6,
     Reference:
         Rossini, Andolina, Polini, Phys. Rev. B 100, 115142 (2019), arXiv:1906.00644
     """
-    parameters = _checked(cells=cells, coupling=coupling, field=field, next_nearest=next_nearest,
-                          disorder=disorder, splitting=splitting, seed=seed, realisation=realisation)
+    parameters = checked(cells=cells, coupling=coupling, field=field, next_nearest=next_nearest,
+                         disorder=disorder, splitting=splitting, seed=seed, realisation=realisation)
     must(disorder >= 0, "disorder", "be at least 0", disorder)
     must(splitting > 0, "splitting", "be positive", splitting)
-    drawn = _drawn("bonds", bonds, cells - 1, coupling, disorder, seed, realisation)
+    drawn = draw("bonds", bonds, cells - 1, coupling, disorder, seed, realisation)
     sites = (Spin(),) * cells
-    charging = (_pairs(sites, "X", "X", -drawn) + _pairs(sites, "X", "X", -next_nearest, distance=2)
-                + _each(sites, "Z", -field))
-    return Battery(sites=sites, cells=range(cells), energy=_each(sites, "Z", splitting / 2),
+    charging = (pairs(sites, "X", "X", -drawn) + pairs(sites, "X", "X", -next_nearest, distance=2)
+                + each(sites, "Z", -field))
+    return Battery(sites=sites, cells=range(cells), energy=each(sites, "Z", splitting / 2),
                    charging=charging, empty="down", name="ising_disordered",
                    parameters=parameters | {"bonds": drawn.tolist()}, reference=_ROSSINI)
 
@@ -200,13 +195,13 @@ def xy_dimerised(cells: int = 20, field: float = 1.0, exchange: float = 0.5, dim
         Grazi, Sacco Shaikh, Sassetti, Traverso Ziani, Ferraro, Phys. Rev. Lett. 133, 197001 (2024),
         arXiv:2402.09169
     """
-    parameters = _checked(cells=cells, field=field, exchange=exchange, dimerisation=dimerisation,
-                          anisotropy=anisotropy, drive=drive)
+    parameters = checked(cells=cells, field=field, exchange=exchange, dimerisation=dimerisation,
+                         anisotropy=anisotropy, drive=drive)
     sites = (Spin(),) * cells
     bonds = exchange * (1 + dimerisation * (-1.0) ** np.arange(cells - 1))
-    energy = (_pairs(sites, "X", "X", bonds * (1 + anisotropy) / 2)
-              + _pairs(sites, "Y", "Y", bonds * (1 - anisotropy) / 2) + _each(sites, "Z", field))
-    return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy + _each(sites, "X", drive),
+    energy = (pairs(sites, "X", "X", bonds * (1 + anisotropy) / 2)
+              + pairs(sites, "Y", "Y", bonds * (1 - anisotropy) / 2) + each(sites, "Z", field))
+    return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy + each(sites, "X", drive),
                    empty="down", name="xy_dimerised", parameters=parameters, reference=_GRAZI)
 
 
@@ -234,17 +229,17 @@ def power_law(cells: int = 20, field: float = 1.0, coupling: float = 0.5, expone
     Reference:
         Le, Levinsen, Modi, Parish, Pollock, Phys. Rev. A 97, 022106 (2018), arXiv:1712.03559
     """
-    parameters = _checked(cells=cells, field=field, coupling=coupling, anisotropy=anisotropy, drive=drive,
-                          intrinsic=intrinsic)
-    must(_real(exponent) and exponent >= 0, "exponent", "be a number of at least 0 or inf", exponent)
+    parameters = checked(cells=cells, field=field, coupling=coupling, anisotropy=anisotropy, drive=drive,
+                         intrinsic=intrinsic)
+    must(number(exponent) and exponent >= 0, "exponent", "be a number of at least 0 or inf", exponent)
     sites = (Spin(),) * cells
-    energy, interaction = _each(sites, "Z", field), Terms(sites)
+    energy, interaction = each(sites, "Z", field), Terms(sites)
     for distance in range(1, cells if np.isfinite(exponent) else 2):
         g = coupling / distance**exponent
-        interaction += _pairs(sites, "Z", "Z", -g, distance)
-        interaction += _pairs(sites, "X", "X", -g * anisotropy, distance)
-        interaction += _pairs(sites, "Y", "Y", -g * anisotropy, distance)
-    charging = energy + interaction + _each(sites, "X", drive)
+        interaction += pairs(sites, "Z", "Z", -g, distance)
+        interaction += pairs(sites, "X", "X", -g * anisotropy, distance)
+        interaction += pairs(sites, "Y", "Y", -g * anisotropy, distance)
+    charging = energy + interaction + each(sites, "X", drive)
     if intrinsic:
         energy += interaction
     return Battery(sites=sites, cells=range(cells), energy=energy, charging=charging, empty="down",
@@ -271,13 +266,13 @@ def lipkin(cells: int = 20, field: float = 1.0, coupling: float = 0.5, asymmetry
     Reference:
         Lipkin, Meshkov, Glick, Nucl. Phys. 62, 188 (1965); as a battery: Dou, Wang, Sun, arXiv:2208.04831
     """
-    parameters = _checked(cells=cells, field=field, coupling=coupling, asymmetry=asymmetry, drive=drive)
+    parameters = checked(cells=cells, field=field, coupling=coupling, asymmetry=asymmetry, drive=drive)
     sites = (Spin(),) * cells
-    energy = _each(sites, "Z", field)
+    energy = each(sites, "Z", field)
     for distance in range(1, cells):
-        energy += _pairs(sites, "X", "X", -coupling / cells, distance)
-        energy += _pairs(sites, "Y", "Y", -coupling / cells * asymmetry, distance)
-    return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy + _each(sites, "X", drive),
+        energy += pairs(sites, "X", "X", -coupling / cells, distance)
+        energy += pairs(sites, "Y", "Y", -coupling / cells * asymmetry, distance)
+    return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy + each(sites, "X", drive),
                    empty="down", name="lipkin", parameters=parameters, reference=_LIPKIN)
 
 
@@ -305,60 +300,13 @@ def mbl(cells: int = 20, disorder: float = 5.0, coupling: float = 1.0, fields: A
         Pal, Huse, Phys. Rev. B 82, 174411 (2010), arXiv:1010.1992; its local ergotropy: Formicola et al.,
         arXiv:2502.20002
     """
-    parameters = _checked(cells=cells, disorder=disorder, coupling=coupling, seed=seed,
-                          realisation=realisation)
+    parameters = checked(cells=cells, disorder=disorder, coupling=coupling, seed=seed,
+                         realisation=realisation)
     must(disorder >= 0, "disorder", "be at least 0", disorder)
-    drawn = _drawn("fields", fields, cells, 0.0, disorder, seed, realisation)
+    drawn = draw("fields", fields, cells, 0.0, disorder, seed, realisation)
     sites = (Spin(),) * cells
-    energy = _each(sites, "Sz", drawn)
+    energy = each(sites, "Sz", drawn)
     for operator in ("Sx", "Sy", "Sz"):
-        energy += _pairs(sites, operator, operator, coupling)
+        energy += pairs(sites, operator, operator, coupling)
     return Battery(sites=sites, cells=range(cells), energy=energy, charging=energy, empty="neel", name="mbl",
                    parameters=parameters | {"fields": drawn.tolist()}, reference=_PAL)
-
-
-def _each(sites: Sequence[Site], operator: str, strength: ArrayLike) -> Terms:
-    """sum_n c_n A_n; one strength for all or one a site."""
-    return one_site_sum(sites, operator, np.broadcast_to(strength, len(sites)))
-
-
-def _pairs(sites: Sequence[Site], left: str, right: str, strength: ArrayLike, distance: int = 1) -> Terms:
-    """sum_n c_n A_n B_{n + distance}; one strength for all or one a pair."""
-    terms, count = Terms(sites), max(len(sites) - distance, 0)
-    for n, c in enumerate(np.broadcast_to(strength, count)):
-        terms += c, (left, n), (right, n + distance)
-    return terms
-
-
-def _drawn(argument: str, given: ArrayLike | None, count: int, mean: float, width: float, seed: int,
-           realisation: int) -> np.ndarray:
-    """The values given, checked; else a uniform draw from mean - width to mean + width."""
-    if given is None:
-        rng = np.random.default_rng(np.random.SeedSequence([seed, realisation]))
-        return mean + rng.uniform(-width, width, count)
-    values = np.asarray(given)
-    must(values.dtype.kind in "iuf" and values.shape == (count,) and np.all(np.isfinite(values)), argument,
-         f"hold {count} finite numbers", given)
-    return values.astype(float)
-
-
-def _real(value: object) -> bool:
-    """Whether a value is a real number, bool excluded."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
-def _checked(**arguments: Any) -> dict[str, Any]:
-    """The arguments of a model as plain numbers for its record, each checked by what its name says it is."""
-    plain: dict[str, Any] = {}
-    for name, value in arguments.items():
-        if name in _SWITCHES:
-            must(isinstance(value, bool | np.bool_), name, "be True or False", value)
-            plain[name] = bool(value)
-        elif name in _LEAST:
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            must(whole and value >= _LEAST[name], name, f"be an integer of at least {_LEAST[name]}", value)
-            plain[name] = int(value)
-        else:
-            must(_real(value) and np.isfinite(value), name, "be a finite number", value)
-            plain[name] = float(value)
-    return plain

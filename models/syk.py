@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from mps_battery.battery import Battery, Jump
 from mps_battery.checks import must
-from mps_battery.models.spin_chain import _checked
+from mps_battery.models.build import checked
 from mps_battery.sites import Fermion
 from mps_battery.terms import Terms
 
@@ -47,7 +47,7 @@ def complex_syk(cells: int = 8, splitting: float = 1.0, coupling: float = 1.0, d
     Reference:
         Rossini, Andolina, Rosa, Carrega, Polini, Phys. Rev. Lett. 125, 236402 (2020), arXiv:1912.07234
     """
-    parameters = _checked(cells=cells, splitting=splitting, coupling=coupling, dephasing=dephasing, seed=seed,
+    parameters = checked(cells=cells, splitting=splitting, coupling=coupling, dephasing=dephasing, seed=seed,
                           realisation=realisation)
     must(splitting > 0, "splitting", "be a positive number", splitting)
     must(dephasing >= 0, "dephasing", "be a number of at least 0", dephasing)

@@ -8,7 +8,7 @@ import mps_battery as mb
 from mps_battery.battery import as_schedule
 from mps_battery.evolve import tebd
 from mps_battery.evolve.choose import choose
-from mps_battery.evolve.tdvp import taylor_step
+from mps_battery.evolve.tdvp import FUSED, PairOperator, SiteOperator, taylor_step
 from mps_battery.liouville import generator
 from mps_battery.models import spin_chain
 from mps_battery.tensors import krylov, trains
@@ -180,6 +180,23 @@ def test_tdvp_grows_bonds_from_a_product_state(sites):
     state = battery.initial_state()
     got = vector_after(mb.TDVP(0.1, sites), battery, state, 1.0, mb.Truncation(64, 1e-14))
     assert np.linalg.norm(got - exact_after(battery, state, 1.0)) < 3e-6
+
+
+@pytest.mark.parametrize(("l", "d", "e", "r"), [(5, 3, 2, 7), (30, 4, 2, 5), (5, 2, 25, 6)])
+def test_effective_operators_are_their_drawing(l, d, e, r):
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(l, 3, l)), rng.normal(size=(r, 4, r))
+    w1, w2 = rng.normal(size=(3, 2, d, d)), rng.normal(size=(2, 4, e, e))
+    theta = rng.normal(size=(l, d, e, r)) + 1j * rng.normal(size=(l, d, e, r))
+    pair = PairOperator(left, w1, w2, right)
+    expected = np.einsum("axb,xypq,yzst,czd,bqtd->apsc", left, w1, w2, right, theta, optimize=True)
+    np.testing.assert_allclose(pair(theta), expected, atol=1e-10)
+    assert pair.fused == (max(l * d, e * r) <= FUSED)
+    one, w = theta[:, :, 0], rng.normal(size=(3, 4, d, d))
+    site = SiteOperator(left, w, right)
+    expected = np.einsum("axb,xzpq,czd,bqd->apc", left, w, right, one, optimize=True)
+    np.testing.assert_allclose(site(one), expected, atol=1e-10)
+    assert site.fused == (l * d <= FUSED)
 
 
 def test_taylor_step_halves_itself_where_it_must():

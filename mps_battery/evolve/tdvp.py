@@ -285,15 +285,20 @@ def _one_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncat
                 ledger.krylov_residual += residual
 
 
+FUSED = 96
+"""Up to this bond times local dimension an environment and its W are multiplied into one matrix beforehand: fewer
+calls, but d times the work of contracting them one by one, which decides for larger tensors and for bosons."""
+
+
 class PairOperator:
     """Effective operator on two sites; apply it to theta (vL p q vR).
 
-    For small sites each half, environment with its W, is one matrix: two matrix products an application.
+    Where both halves are small each, environment with its W, is one matrix: two matrix products an application.
     """
 
     def __init__(self, left: Array, w1: Array, w2: Array, right: Array) -> None:
         self.parts = left, w1, w2, right
-        self.fused = max(w1.shape[2], w2.shape[2]) <= 4
+        self.fused = max(left.shape[2] * w1.shape[2], right.shape[2] * w2.shape[2]) <= FUSED
         if self.fused:
             lw = np.tensordot(left, w1, (1, 0))                     # bL [w] kL; [wL] wR p p*  -> bL kL wR p p*
             self.lw = lw.transpose(0, 3, 2, 1, 4).reshape(lw.shape[0] * lw.shape[3] * lw.shape[2], -1)
@@ -327,18 +332,26 @@ class PairOperator:
 
 
 class SiteOperator:
-    """Effective operator on one site; apply it to a (vL p vR)."""
+    """Effective operator on one site; apply it to a (vL p vR). A small left half is one matrix."""
 
     def __init__(self, left: Array, w: Array, right: Array) -> None:
-        lw = np.tensordot(left, w, (1, 0))                          # bL [w] kL; [wL] wR p p* -> bL kL wR p p*
-        self.lw = lw.transpose(0, 3, 2, 1, 4).reshape(lw.shape[0] * lw.shape[3] * lw.shape[2], -1)
-        self.right = right.transpose(1, 2, 0).reshape(-1, right.shape[0])
+        self.parts = left, w, right
+        self.fused = left.shape[2] * w.shape[2] <= FUSED
+        if self.fused:
+            lw = np.tensordot(left, w, (1, 0))                      # bL [w] kL; [wL] wR p p* -> bL kL wR p p*
+            self.lw = lw.transpose(0, 3, 2, 1, 4).reshape(lw.shape[0] * lw.shape[3] * lw.shape[2], -1)
+            self.right = right.transpose(1, 2, 0).reshape(-1, right.shape[0])
 
     def __call__(self, a: Array) -> Array:
         """H a."""
+        left, w, right = self.parts
         l, d, r = a.shape
-        half = self.lw @ a.reshape(l * d, r)                        # (bL p w), kR
-        return (half.reshape(l * d, -1) @ self.right).reshape(l, d, r)
+        if self.fused:
+            half = self.lw @ a.reshape(l * d, r)                    # (bL p w), kR
+            return (half.reshape(l * d, -1) @ self.right).reshape(l, d, r)
+        t = np.tensordot(left, a, (2, 0))                           # bL w [kL]; [kL] p* kR
+        t = np.tensordot(t, w, ((1, 2), (0, 3)))                    # bL [w] [p*] kR; [wL] wR p [p*] -> bL kR wR p
+        return np.tensordot(t, right, ((1, 2), (2, 1)))             # bL [kR] [w] p; bR [w] [kR] -> bL p bR
 
 
 class BondOperator:
