@@ -2,8 +2,8 @@
 
     python studies/heat_current/run.py
 
-writes data/instantaneous.json and data/heat_current.png. All numbers come from matrix product states and operators of
-the package; the closed forms stand beside them.
+writes data/instantaneous.json and data/heat_current.png, with the steady currents of steady.py beside them. All numbers
+come from matrix product states and operators of the package; the closed forms stand beside them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import mps_battery as mb
 from mps_battery.liouville import adjoint_dissipator
 
 DATA = Path(__file__).resolve().parent / "data"
+STEADY = DATA / "steady.json"
 SIZES = (10, 20, 40, 70, 100, 130, 160, 200)
 RATE, SPLITTING = 0.01, 1.0
 
@@ -106,18 +107,29 @@ def main() -> None:
 
 
 def draw(results: dict) -> None:
-    figure, axis = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
-    lengths = np.array(SIZES, dtype=float)
+    """Instantaneous currents, and beside them the steady ones of steady.py where they are there."""
+    steady = json.loads(STEADY.read_text()) if STEADY.exists() else {}
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.2), layout="constrained")
     for (name, power), colour in zip((("alone", 1), ("together", 2), ("at once", 3)), ("C0", "C2", "C3"), strict=True):
         r = results[name]
-        axis.loglog(lengths, r["current"], "o", color=colour, label=f"{name}: slope {r['exponent']:.3f}")
-        axis.loglog(lengths, r["closed_form"], "-", color=colour, linewidth=1)
-        axis.loglog(lengths, RATE * SPLITTING * lengths**power, ":", color=colour, linewidth=1)
-    axis.set(xlabel="cells L", ylabel="heat current / (energy / time)",
-             title="Instantaneous heat current out of L cells")
-    axis.text(0.03, 0.97, "points: tensor networks; lines: closed forms;\ndotted: rate x splitting x L, L$^2$, L$^3$",
-              transform=axis.transAxes, va="top", fontsize=8)
-    axis.legend(fontsize=8, loc="lower right")
+        lengths = np.array(r["L"], dtype=float)
+        axes[0].loglog(lengths, r["current"], "o", color=colour, label=f"{name}: slope {r['exponent']:.3f}")
+        axes[0].loglog(lengths, r["closed_form"], "-", color=colour, linewidth=1)
+        axes[0].loglog(lengths, RATE * SPLITTING * lengths**power, ":", color=colour, linewidth=1)
+        rows = steady.get(name, [])
+        if not rows:
+            continue
+        lengths, current, exact = (np.array([row[key] for row in rows]) for key in ("L", "hot", "closed_form"))
+        slope = np.polyfit(np.log(lengths[-4:]), np.log(current[-4:]), 1)[0]
+        axes[1].loglog(lengths, current, "o", color=colour, label=f"{name}: slope {slope:.2f}")
+        axes[1].loglog(lengths, exact, "-", color=colour, linewidth=1)
+        axes[1].loglog(lengths, exact[0] * (lengths / lengths[0]) ** power, ":", color=colour, linewidth=1)
+    titles = "Instantaneous current out of L cells", "Steady current through L cells"
+    for axis, title in zip(axes, titles, strict=True):
+        axis.set(xlabel="cells L", ylabel="heat current / (energy / time)", title=title)
+        axis.legend(fontsize=8, loc="lower right")
+    axes[0].text(0.03, 0.97, "points: tensor networks; lines: closed forms;\ndotted: L, L$^2$, L$^3$",
+                 transform=axes[0].transAxes, va="top", fontsize=8)
     figure.savefig(DATA / "heat_current.png", dpi=150)
 
 

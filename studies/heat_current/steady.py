@@ -24,7 +24,8 @@ from mps_battery.liouville import adjoint_dissipator
 
 DATA = Path(__file__).resolve().parent / "data"
 RATE, SPLITTING, HOT, COLD = 0.01, 1.0, 5.0, 2.0
-SIZES = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20)
+SIZES = (2, 4, 6, 8, 10, 12, 16, 20)
+WEIGHT, TOLERANCE = 1e-11, 3e-6
 
 
 def battery(length: int, coupling: str) -> mb.Battery:
@@ -66,8 +67,9 @@ def closed_form(length: int, coupling: str) -> float:
 def solve(length: int, coupling: str) -> dict[str, float]:
     """Current into the cells from the hot bath, out of them into the cold one, and what it took."""
     begun, b = time.perf_counter(), battery(length, coupling)
-    steady = mb.steady_state(b, method=mb.Relaxation(), start=mb.Density.product(b.sites, "down"),
-                             truncation=mb.Truncation(96, 1e-12), tolerance=1e-6)
+    step = 13.0 / length if coupling == "together" else None         # a few inverse rates: TDVP's fixed point is exact
+    steady = mb.steady_state(b, method=mb.Relaxation(dt=step), start=mb.Density.product(b.sites, "down"),
+                             truncation=mb.Truncation(96, WEIGHT), tolerance=TOLERANCE)
     heat = {bath: sum(steady.state.expect(adjoint_dissipator(j.terms, b.energy)).real for j in b.jumps
                       if j.bath == bath) for bath in ("hot", "cold")}
     return {"L": length, "hot": heat["hot"], "cold": heat["cold"], "closed_form": closed_form(length, coupling),
