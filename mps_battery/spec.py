@@ -56,6 +56,7 @@ class MethodTable(_Table):
     start_bond: int | None = None
     moving_centre: bool | None = None
     blocks: int | None = None
+    identity_weight: float | None = None
     tolerance: float | None = None
 
 

@@ -429,3 +429,23 @@ def test_bad_input(case):
     with pytest.raises(mb.InputError) as caught:
         attempt()
     assert told in str(caught.value)
+
+
+def test_weight_of_the_identity_where_densities_are_truncated():
+    """Without truncation it changes nothing; with it, few-body values gain."""
+    battery, times = open_chain_models.boundary_driven(cells=8), [0.0, 2.0]
+    record = {"z": mb.Expect("Z"), "purity": mb.Purity()}
+
+    def run(weight, truncation):
+        data = mb.charge(battery, times, method=mb.TEBD(dt=0.1, identity_weight=weight), truncation=truncation,
+                         record=record, bars=False).data
+        return data["z"].values[-1], float(data["purity"][-1])
+
+    z, purity = run(1.0, KEEP)
+    same = run(1.5, KEEP)
+    assert np.abs(same[0] - z).max() < 1e-9
+    assert same[1] == pytest.approx(purity, rel=1e-9)
+    errors = {w: run(w, mb.Truncation(20, 1e-20)) for w in (1.0, 1.5)}
+    assert np.abs(errors[1.5][0] - z).max() < 0.7 * np.abs(errors[1.0][0] - z).max()
+    with pytest.raises(mb.InputError, match="`identity_weight` must be a positive number"):
+        mb.TEBD(identity_weight=0)

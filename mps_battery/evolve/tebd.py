@@ -5,6 +5,7 @@ Inside this file tensors are stored with legs p vL vR: a two-site gate is then o
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
@@ -41,20 +42,26 @@ class TEBD:
         blocks: Largest bond of dense tensors where a charge is conserved: above it, tensors become blocks over the
             charge (Hastings' form only). None never does that.
         moving_centre: Sweep with a moving orthogonality centre (densities always do), so that every truncation is an
-            exact projection and
-            the norm is never touched, instead of Hastings' cheaper form [2009, J. Math. Phys. 50, 095207].
+            exact projection and the norm is never touched, instead of Hastings' cheaper form [2009, J. Math. Phys.
+            50, 095207].
+        identity_weight: How much the identity of a site counts against other operators where a density is truncated: a
+            string of k operators counts as identity_weight^-k. Few-body values gain, on the driven XXZ chain as much
+            as twice the bond would give; 1 is the Hilbert-Schmidt norm, the natural one for the purity.
     """
 
     dt: float | None = None
     order: int = 4
     moving_centre: bool = False
     blocks: int | None = CROSSOVER
+    identity_weight: float = 1.5
 
     def __post_init__(self) -> None:
         must(self.dt is None or (number(self.dt) and self.dt > 0), "dt", "be a positive number", self.dt)
         must(self.order in (2, 4), "order", "be 2 or 4", self.order)
         must(self.blocks is None or (whole(self.blocks) and self.blocks >= 0), "blocks",
              "be None or an integer of at least 0", self.blocks)
+        must(number(self.identity_weight) and 0 < self.identity_weight < np.inf, "identity_weight",
+             "be a positive number", self.identity_weight)
 
     def start(self, state: MPS | Density, generator: Schedule, truncation: Truncation, time: float = 0.0
               ) -> HastingsEvolution | CentreEvolution:
@@ -119,9 +126,14 @@ class CentreEvolution(Evolution):
         self._open = isinstance(state, Density)
         train = state.train if isinstance(state, Density) else state
         self._sites = train.sites
+        tensors = [t.astype(complex) for t in train.tensors]
         if self._open:
-            self._bonds = [[np.ascontiguousarray(h.real) for h in part] for part in self._bonds]
-        tensors = train.tensors if self._open else [t.astype(complex) for t in train.tensors]
+            # the first coordinate of a site is that of the identity
+            self._weights = [np.r_[1.0, np.full(s.d - 1, 1 / method.identity_weight)] for s in self._sites]
+            pairs = [np.kron(a, b) for a, b in itertools.pairwise(self._weights)]
+            self._bonds = [[np.ascontiguousarray(h.real) * w[:, None] / w for h, w in zip(part, pairs, strict=True)]
+                           for part in self._bonds]
+            tensors = [t * w[:, None] for t, w in zip(train.tensors, self._weights, strict=True)]
         grading = Grading(tuple(tuple(int(c) for c in s.charges) for s in train.sites), train.sites[0].modulus)
         chain = None
         if method.blocks is not None and all(grading.allows(part) for part in self._bonds):
@@ -134,8 +146,11 @@ class CentreEvolution(Evolution):
     @property
     def state(self) -> MPS | Density:
         """The present state; norm and trace are as the evolution left them."""
-        train = MPS(self._sites, self._chain.to_train(), self._chain.center)
-        return Density(train) if self._open else train
+        tensors = self._chain.to_train()
+        if not self._open:
+            return MPS(self._sites, tensors, self._chain.center)
+        plain = [t / w[:, None] for t, w in zip(tensors, self._weights, strict=True)]
+        return Density(MPS(self._sites, plain, None).canonical(0))
 
     def _run(self, sequence: list[tuple[int, float]], values: Array, dt: float) -> None:
         for parity, fraction in sequence:
