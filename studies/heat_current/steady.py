@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=20, help="largest L (20: tens of minutes; 10: one minute)")
     largest = parser.parse_args().largest
     DATA.mkdir(exist_ok=True)
-    results: dict[str, list[dict[str, float]]] = {"alone": [], "together": [], "at once": []}
+    results: dict[str, list[dict[str, float]]] = {"alone": [], "at once": [], "together": []}
     for coupling, rows in results.items():
         for length in SIZES:
             if length <= largest:
