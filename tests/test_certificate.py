@@ -132,7 +132,7 @@ def test_certificate_of_a_matrix_that_is_not_steady():
     ghz[[0, 7]] = np.sqrt(0.5)
     rho = rho / np.trace(rho).real - 0.3 * np.kron(np.outer(ghz, ghz), np.eye(4) / 4)
     rho *= 1.7 / np.trace(rho).real
-    total = generator(battery).parts[0][0] + generator(battery).parts[1][0]
+    total = (generator(battery).parts[0][0] + generator(battery).parts[1][0]).to_mpo()
     found = certify(battery, total, mb.Density.from_dense(sites, rho), 2, None)
     moved = dense_liouvillian(battery) @ rho.ravel()
     assert found.residual == pytest.approx(np.linalg.norm(moved) / np.linalg.norm(rho), abs=1e-10)

@@ -11,6 +11,7 @@ from mps_battery.liouville import adjoint_dissipator
 from mps_battery.measure.currents import charge_current
 from mps_battery.tensors import trains
 from mps_battery.tensors.density import Density
+from mps_battery.tensors.mpo import MPO
 from mps_battery.terms import Terms
 
 Array = np.ndarray
@@ -63,15 +64,16 @@ class Certificate:
         return out
 
 
-def residual(total: Terms, state: Density, weight: float = 1.0) -> float:
+def residual(generator: MPO, state: Density, weight: float = 1.0) -> float:
     """|L rho| / |rho| in the Hilbert-Schmidt norm, with the identity of a site weighted against other operators."""
     def weighted(train: list[Array]) -> float:
         return trains.norm([t * np.r_[1.0, np.full(t.shape[1] - 1, 1 / weight)][None, :, None] for t in train])
-    moved = trains.apply(total.to_mpo().tensors, state.train.tensors, 1e-13)
+    moved = trains.apply(generator.tensors, state.train.tensors, 1e-13)
     return weighted(moved) / weighted(state.train.tensors)
 
 
-def certify(battery: Battery, total: Terms, state: Density, multiplicity: int, earlier: Density | None) -> Certificate:
+def certify(battery: Battery, generator: MPO, state: Density, multiplicity: int, earlier: Density | None
+            ) -> Certificate:
     """The certificate of a density under a Liouvillian; an earlier approximation gives the bar of the current."""
     flows = [charge_current(battery, b) for b in conserving_bonds(battery)]
     currents = np.array([state.expect(flow).real for flow in flows])
@@ -81,8 +83,8 @@ def certify(battery: Battery, total: Terms, state: Density, multiplicity: int, e
     if len(currents):
         moved = 0.0 if earlier is None else float(np.mean([earlier.expect(f).real for f in flows]) - currents.mean())
         bar = max(spread or 0.0, 2 * abs(moved), 1e-11)
-    return Certificate(residual(total, state), residual(total, state, 2.0), state.trace, least, currents, spread, bar,
-                       multiplicity)
+    return Certificate(residual(generator, state), residual(generator, state, 2.0), state.trace, least, currents,
+                       spread, bar, multiplicity)
 
 
 def conserving_bonds(battery: Battery) -> list[int]:

@@ -7,6 +7,7 @@ import sys
 import time as clock
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from mps_battery.liouville import conserved_sums, conserved_swap, conserves_pari
 from mps_battery.steady.certificate import Certificate, certify, residual
 from mps_battery.steady.sweeps import ENRICHMENT, Control, Solver
 from mps_battery.tensors.density import Density, density_sites
+from mps_battery.tensors.mpo import MPO
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
 from mps_battery.terms import Terms, matrix_of
@@ -174,7 +176,7 @@ def steady_state(battery: Battery, *, method: Method | None = None, truncation: 
         raise InputError(f"Argument `method` must be Sweeps, Relaxation or Dense, but is {type(method).__name__}.")
     state, earlier, multiplicity = solvers[type(method)](job, method, start)  # type: ignore[operator]
     conserved = conserved_sums(battery) + (conserved_swap(battery) is not None)
-    certificate = certify(battery, total, state, max(multiplicity, 1 + conserved), earlier)
+    certificate = certify(battery, job.mpo, state, max(multiplicity, 1 + conserved), earlier)
     converged = certificate.residual <= tolerance and certificate.multiplicity == 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0 if sys.platform != "darwin" else 1024.0**2)
     card = {"model": battery.name, "parameters": dict(battery.parameters), "sites": len(battery.sites),
@@ -222,9 +224,14 @@ class _Job:
         table = np.array(self.rows).reshape(-1, 3)
         return xr.Dataset({name: ("step", table[:, k]) for k, name in enumerate(("residual", "bond", "seconds"))})
 
+    @cached_property
+    def mpo(self) -> MPO:
+        """The generator."""
+        return self.total.to_mpo()
+
     def residual(self, state: Density) -> float:
         """|L rho| / |rho|."""
-        return residual(self.total, state)
+        return residual(self.mpo, state)
 
 
 # -- dense -----------------------------------------------------------------------------------------------------
@@ -314,7 +321,7 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
     sites = density_sites(job.battery.sites)
     graded = conserves_parity(job.total)
     parities = [np.asarray(s.charges) if graded else np.zeros(s.d, dtype=int) for s in sites]
-    solver = Solver(job.total.to_mpo(), start.train.tensors, parities)
+    solver = Solver(job.mpo, start.train.tensors, parities)
     control, best, good = Control(1.6 / rate), solver.residual, solver.copy()
     mark = earlier = (best, solver.tensors)        # where the residual was three times larger, or the bond smaller
     bond = min(cap, max(method.first_bond, *start.bonds, 2))

@@ -24,7 +24,9 @@ from mps_battery.liouville import adjoint_dissipator
 
 DATA = Path(__file__).resolve().parent / "data"
 RATE, SPLITTING, HOT, COLD = 0.01, 1.0, 5.0, 2.0
-SIZES = (2, 4, 6, 8, 10, 12, 16, 20)
+SIZES = {"alone": (2, 4, 6, 8, 10, 12, 16, 20), "at once": (2, 4, 6, 8, 10, 12),
+         "together": (2, 4, 6, 8, 10, 12, 16, 20)}
+"""An all-flip jump has projectors on every site, 2^L products for the builder of operators."""
 WEIGHT, TOLERANCE = 1e-11, 3e-6
 
 
@@ -82,9 +84,9 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=20, help="largest L (20: tens of minutes; 10: one minute)")
     largest = parser.parse_args().largest
     DATA.mkdir(exist_ok=True)
-    results: dict[str, list[dict[str, float]]] = {"alone": [], "at once": [], "together": []}
+    results: dict[str, list[dict[str, float]]] = {coupling: [] for coupling in SIZES}
     for coupling, rows in results.items():
-        for length in SIZES:
+        for length in SIZES[coupling]:
             if length <= largest:
                 rows.append(solve(length, coupling))
                 print(coupling, rows[-1], flush=True)
