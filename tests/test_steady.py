@@ -135,6 +135,18 @@ def test_long_dephased_xx_chain(n, gamma, mu, dephasing):
 
 
 @pytest.mark.slow
+def test_long_dephased_xxz_chain():
+    """N = 100, Delta = 0.5, dephasing 1, from the identity: current uniform to 1e-3 and confirmed at a larger bond."""
+    found = [mb.steady_state(driven_chain(100, 0.5, 0.5, dephasing=1.0), method=mb.Sweeps(identity_weight=2.0),
+                             truncation=mb.Truncation(bond, 1e-20), tolerance=1e-6, seconds=570).certificate
+             for bond in (28, 36)]
+    for c in found:
+        print(c)
+        assert c.spread <= 1e-3 * c.current
+    assert abs(found[0].current - found[1].current) <= found[0].current_bar + found[1].current_bar
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "delta", "bond", "weight", "within"), [
     (10, 1.0, 40, 1e-20, 1e-6), (20, 1.0, 40, 1e-20, 1e-4), (50, 0.5, 32, 1e-22, 1e-7)])
 def test_long_maximally_driven_chain(n, delta, bond, weight, within):
@@ -255,11 +267,12 @@ def bad_steady_inputs():
         (lambda: mb.steady_state(far, tolerance=0), "`tolerance` must be a number between 0 and 1"),
         (lambda: mb.steady_state(far, start="mixed"), "`start` must be a Density"),
         (lambda: mb.Sweeps(most=0), "`most` must be an integer of at least 1"),
+        (lambda: mb.Sweeps(identity_weight=-1), "`identity_weight` must be a positive number"),
         (lambda: mb.Relaxation(dt=-1), "`dt` must be a positive number"),
     ]
 
 
-@pytest.mark.parametrize("case", range(9))
+@pytest.mark.parametrize("case", range(10))
 def test_bad_input(case):
     attempt, told = bad_steady_inputs()[case]
     with pytest.raises(mb.InputError) as caught:

@@ -23,7 +23,7 @@ from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.liouville import conserved_sums, conserved_swap, conserves_parity, generator
 from mps_battery.steady.certificate import Certificate, certify, residual
-from mps_battery.steady.sweeps import ENRICHMENT, Control, Solver
+from mps_battery.steady.sweeps import ENRICHMENT, KAPPA, Control, Solver
 from mps_battery.tensors.density import Density, density_sites
 from mps_battery.tensors.mpo import MPO
 from mps_battery.tensors.mps import MPS
@@ -47,15 +47,21 @@ class Sweeps:
     Args:
         most: Largest number of sweeps.
         first_bond: Bond cap of the first sweeps; it grows by half until the cap of the truncation.
+        identity_weight: How much the identity of a site counts against other operators in every solution and
+            truncation. More makes few-body values better and sweeps less stable; up to 2 is worth trying on chains
+            with much dephasing.
     """
 
     most: int = 200
     first_bond: int = 28
+    identity_weight: float = KAPPA
 
     def __post_init__(self) -> None:
         must(isinstance(self.most, int) and self.most >= 1, "most", "be an integer of at least 1", self.most)
         must(isinstance(self.first_bond, int) and self.first_bond >= 2, "first_bond",
              "be an integer of at least 2", self.first_bond)
+        must(number(self.identity_weight) and 0 < self.identity_weight < np.inf, "identity_weight",
+             "be a positive number", self.identity_weight)
 
 
 @dataclass(frozen=True)
@@ -321,7 +327,7 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
     sites = density_sites(job.battery.sites)
     graded = conserves_parity(job.total)
     parities = [np.asarray(s.charges) if graded else np.zeros(s.d, dtype=int) for s in sites]
-    solver = Solver(job.mpo, start.train.tensors, parities)
+    solver = Solver(job.mpo, start.train.tensors, parities, method.identity_weight)
     control, best, good = Control(1.6 / rate), solver.residual, solver.copy()
     mark = earlier = (best, solver.tensors)        # where the residual was three times larger, or the bond smaller
     bond = min(cap, max(method.first_bond, *start.bonds, 2))

@@ -12,7 +12,7 @@ with <<e| the trace, a left null vector of L. On slow modes theta L+ L is neglig
 outweighs what is unstable. The term with tau is pseudo-time [Kelley, Keyes 1998, SIAM J. Numer. Anal. 35, 508]: tau
 grows as the residual falls. A sweep that makes the residual worse is taken back, with a larger theta and a smaller tau.
 
-Two more measures keep traces sharp. The identity has the weight KAPPA against the other basis operators of a site: a
+Two more measures keep traces sharp. The identity has the weight kappa against the other basis operators of a site: a
 steady state has much of its Hilbert-Schmidt norm in long strings of operators, and would otherwise be fitted there at
 the expense of its trace and few-body values. And the identity is a member of every frame, so that <<e| stays an exact
 left null vector of the projected generator and truncation never touches the trace.
@@ -34,9 +34,10 @@ from mps_battery.tensors.truncation import Truncation
 
 Array = np.ndarray
 
-KAPPA = 2.0
+KAPPA = 1.5
 """Weight of the identity on a site. Dephased XXZ chain of 30 sites at bond 20: the current varies over the bonds by
-5e-3 at weight 1, 4e-4 at 1.5, 2e-4 at 2.5, and sweeps go astray at 4; maximally driven chains want no more than 2."""
+5e-3 at weight 1, 4e-4 at 1.5, 2e-4 at 2.5, and sweeps go astray at 4; of 100 sites at bond 28: 1.7e-3 at 1.5 and 6e-4
+at 2, where however the dephased XX chain of 40 sites stumbles."""
 DENSE = 4200
 """Largest local problem that is factorised; larger ones are iterated."""
 ENRICHMENT = 4
@@ -76,16 +77,18 @@ class Solver:
         generator: L as a real MPO on density sites.
         tensors: Where to start, legs vL p vR, any canonical form.
         parities: Parity of every local basis operator, one array a site; zeros where nothing is conserved.
+        kappa: Weight of the identity on every site.
     """
 
-    def __init__(self, generator: MPO, tensors: Sequence[Array], parities: Sequence[Array]) -> None:
-        self.length = len(tensors)
-        self._scale = [np.r_[KAPPA, np.ones(t.shape[1] - 1)] for t in tensors]
+    def __init__(self, generator: MPO, tensors: Sequence[Array], parities: Sequence[Array], kappa: float = KAPPA
+                 ) -> None:
+        self.length, self.kappa = len(tensors), kappa
+        self._scale = [np.r_[kappa, np.ones(t.shape[1] - 1)] for t in tensors]
         weighted = MPO([w * (k[:, None] / k[None, :]) for w, k in zip(generator.tensors, self._scale, strict=True)])
         self.generator = weighted.tensors
         self.square = (MPO([w.transpose(0, 1, 3, 2) for w in self.generator]) @ weighted).compress(1e-12).tensors
         self.parities = [np.asarray(p) for p in parities]
-        self.x = [t * (k / KAPPA)[None, :, None] for t, k in zip(tensors, self._scale, strict=True)]
+        self.x = [t * (k / kappa)[None, :, None] for t, k in zip(tensors, self._scale, strict=True)]
         self.bonds: list[Array] = [np.zeros(1, dtype=int)] * (self.length + 1)
         self.change, self.discarded = np.inf, 0.0
         self._label()
@@ -93,7 +96,7 @@ class Solver:
     @property
     def tensors(self) -> list[Array]:
         """The train in the plain basis, of trace one."""
-        plain = [t * (KAPPA / k)[None, :, None] for t, k in zip(self.x, self._scale, strict=True)]
+        plain = [t * (self.kappa / k)[None, :, None] for t, k in zip(self.x, self._scale, strict=True)]
         trace = np.ones(1)
         for t in plain:
             trace = np.sqrt(np.sqrt(t.shape[1])) * (trace @ t[:, 0])
