@@ -127,7 +127,10 @@ def draw(results: dict) -> None:
     titles = "Instantaneous current out of L cells", "Steady current through L cells"
     for axis, title in zip(axes, titles, strict=True):
         axis.set(xlabel="cells L", ylabel="heat current / (energy / time)", title=title)
+        axis.set_ylim(bottom=axis.get_ylim()[0] / 8)                     # room for the legend
         axis.legend(fontsize=8, loc="lower right")
+    axes[1].set_xticks(ticks := (2, 4, 6, 10, 20), [str(t) for t in ticks])
+    axes[1].xaxis.set_minor_formatter("")
     axes[0].text(0.03, 0.97, "points: tensor networks; lines: closed forms;\ndotted: L, L$^2$, L$^3$",
                  transform=axes[0].transAxes, va="top", fontsize=8)
     figure.savefig(DATA / "heat_current.png", dpi=150)
