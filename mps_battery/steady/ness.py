@@ -46,7 +46,8 @@ class Sweeps:
 
     Args:
         most: Largest number of sweeps.
-        first_bond: Bond cap of the first sweeps; it grows by half until the cap of the truncation.
+        first_bond: Bond cap of the first sweeps; it grows by half until the cap of the truncation. States of small
+            exact rank, such as ballistic ones, are found sooner and more surely from a small one.
         identity_weight: How much the identity of a site counts against other operators in every solution and
             truncation. More makes few-body values better and sweeps less stable; up to 2 is worth trying on chains
             with much dephasing.
