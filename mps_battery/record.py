@@ -10,12 +10,12 @@ import xarray as xr
 
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must, shown
-from mps_battery.measure.capacity import LocalCapacity
-from mps_battery.measure.energy import Energy, EnergyVariance, Power
-from mps_battery.measure.entanglement import Entropy, OperatorEntropy, Purity
-from mps_battery.measure.ergotropy import LocalErgotropy
+from mps_battery.measure.flows.energy import Energy, EnergyVariance, Power
 from mps_battery.measure.quantity import Quantity
+from mps_battery.measure.resources.entanglement import Entropy, OperatorEntropy, Purity
 from mps_battery.measure.snapshot import Snapshot
+from mps_battery.measure.work.capacity import LocalCapacity
+from mps_battery.measure.work.ergotropy import LocalErgotropy
 
 STANDARD: Mapping[str, Quantity] = {
     "energy": Energy(),

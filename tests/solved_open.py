@@ -83,3 +83,12 @@ def collective_heat(n, rate, splitting, hot, cold):
     share = share / share.sum()
     up, down = (n - k) * (k + 1), k * (n - k + 1)
     return rate * splitting * (hot * share @ up - (hot + 1) * share @ down)
+
+
+def product_basis(sites):
+    """Columns: the ravelled products of the local bases of density sites, first site slowest."""
+    columns = np.ones((1, 1, 1))
+    for site in sites:
+        columns = np.einsum("aij,bkl->abikjl", columns, site.basis)
+        columns = columns.reshape(columns.shape[0] * columns.shape[1], columns.shape[2] * columns.shape[3], -1)
+    return columns.reshape(len(columns), -1).T

@@ -13,15 +13,6 @@ from mps_battery.tensors.density import coordinates, density_sites, functional
 RNG = np.random.default_rng
 
 
-def basis(sites):
-    """Columns: the ravelled product basis of the density sites."""
-    columns = np.ones((1, 1, 1))
-    for site in density_sites(sites):
-        columns = np.einsum("aij,bkl->abikjl", columns, site.basis)
-        columns = columns.reshape(columns.shape[0] * columns.shape[1], columns.shape[2] * columns.shape[3], -1)
-    return columns.reshape(len(columns), -1).T
-
-
 def hopping(n, rng, longest=None):
     """Fermions that hop between all pairs, with four-body terms and a field."""
     h = mb.Terms([mb.Fermion()] * n)
@@ -56,7 +47,7 @@ def test_long_products_against_the_dense_superoperator(name, longest, monkeypatc
     h = cases()[name]
     plain = {part: getattr(liouville, part)(h).to_mpo() for part in ("unitary", "cooling")}
     monkeypatch.setattr(liouville, "LONGEST", longest)
-    b, dense = basis(h.sites), h.to_dense()
+    b, dense = solved_open.product_basis(density_sites(h.sites)), h.to_dense()
     one = np.eye(len(dense))
     expected = {"unitary": solved_open.lindblad_matrix(dense, []),
                 "cooling": -0.5 * (np.kron(dense, one) + np.kron(one, dense.T))}
@@ -88,7 +79,7 @@ def test_dissipator_of_a_long_jump_against_the_dense_superoperator(monkeypatch):
         jump += complex(*rng.normal(size=2)), ("C", n)
         jump += complex(*rng.normal(size=2)), ("Cd", n)
     jump += 0.4j, ("Cd", 0), ("C", 2), ("C", 3)
-    b = basis(sites)
+    b = solved_open.product_basis(density_sites(sites))
     expected = b.conj().T @ solved_open.lindblad_matrix(np.zeros((16, 16)), [jump.to_dense()]) @ b
     mpo = liouville.dissipator(jump).to_mpo()
     assert np.abs(mpo.to_dense() - expected).max() < 1e-12 * np.abs(expected).max()

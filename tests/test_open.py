@@ -60,22 +60,13 @@ def random_jumps(sites, rng):
     return jumps
 
 
-def basis(sites):
-    """Columns: the ravelled product basis of the density sites."""
-    columns = np.ones((1, 1, 1))
-    for site in density_sites(sites):
-        columns = np.einsum("aij,bkl->abikjl", columns, site.basis)
-        columns = columns.reshape(columns.shape[0] * columns.shape[1], columns.shape[2] * columns.shape[3], -1)
-    return columns.reshape(len(columns), -1).T
-
-
 # -- the Liouvillian -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", CHAINS)
 def test_liouvillian_is_real_and_that_of_the_master_equation(name):
     sites, rng = CHAINS[name], RNG(1)
     h, jumps = random_hamiltonian(sites, rng), random_jumps(sites, rng)
     found = unitary(h).to_dense() + sum(dissipator(j).to_dense() for j in jumps)
-    b = basis(sites)
+    b = solved_open.product_basis(density_sites(sites))
     expected = b.conj().T @ solved_open.lindblad_matrix(h.to_dense(), [j.to_dense() for j in jumps]) @ b
     assert np.abs(found.imag).max() == 0
     scale = np.abs(expected).max()

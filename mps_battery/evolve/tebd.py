@@ -126,8 +126,9 @@ class CentreEvolution(Evolution):
         self._open = isinstance(state, Density)
         train = state.train if isinstance(state, Density) else state
         self._sites = train.sites
-        tensors = [t.astype(complex) for t in train.tensors]
-        if self._open:
+        if not self._open:
+            tensors = [t.astype(complex) for t in train.tensors]
+        else:
             # the first coordinate of a site is that of the identity
             self._weights = [np.r_[1.0, np.full(s.d - 1, 1 / method.identity_weight)] for s in self._sites]
             pairs = [np.kron(a, b) for a, b in itertools.pairwise(self._weights)]

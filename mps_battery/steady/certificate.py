@@ -8,7 +8,7 @@ import numpy as np
 
 from mps_battery.battery import Battery
 from mps_battery.liouville import adjoint_dissipator
-from mps_battery.measure.currents import charge_current
+from mps_battery.measure.flows.currents import charge_current
 from mps_battery.tensors import trains
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mpo import MPO
@@ -32,7 +32,7 @@ class Certificate:
             is not conserved.
         spread: Largest minus smallest of `currents`; None where there are fewer than two.
         current_bar: Claimed error of the mean current: the spread, or twice the change since the solver's earlier
-            state if that is larger (an estimate); None where there are no currents.
+            state if that is larger (an estimate); infinite where the solver did not move, None without currents.
         multiplicity: How many steady states are known to exist: from the null space (Dense), or one more than the
             conserved one-site sums and exchanges of two sites; one where none is known.
     """
@@ -80,7 +80,9 @@ def certify(battery: Battery, generator: MPO, state: Density, multiplicity: int,
     least = min(state.least_marginal(w) for w in (2, 3))
     spread = float(np.ptp(currents)) if len(currents) > 1 else None
     bar = None
-    if len(currents):
+    if earlier is state:
+        bar = np.inf if len(currents) else None
+    elif len(currents):
         moved = 0.0 if earlier is None else float(np.mean([earlier.expect(f).real for f in flows]) - currents.mean())
         bar = max(spread or 0.0, 2 * abs(moved), 1e-11)
     return Certificate(residual(generator, state), residual(generator, state, 2.0), state.trace, least, currents,
@@ -89,11 +91,7 @@ def certify(battery: Battery, generator: MPO, state: Density, multiplicity: int,
 
 def conserving_bonds(battery: Battery) -> list[int]:
     """The longest run of bonds between which jumps leave the charge alone; empty where the Hamiltonian does not."""
-    charge = Terms(battery.sites)
-    n_sites, free = len(battery.sites), []
-    for n, site in enumerate(battery.sites):
-        charge += 1.0, (np.diag(site.charges.astype(float)), n)
-    h = battery.charging
+    n_sites, free, h = len(battery.sites), [], battery.charging
     if not isinstance(h, Terms) or not h.conserves_charge():
         return []
     for n, site in enumerate(battery.sites):

@@ -101,7 +101,8 @@ class SteadyState:
     Attributes:
         state: The density, trace one.
         earlier: What the solver had before it last enlarged the bond and refined the step or, at one bond, brought the
-            residual down by a factor of three; its distance from `state` makes the bars. None for exact solutions.
+            residual down by a factor of three; its distance from `state` makes the bars. None for exact solutions,
+            `state` itself where the solver had no time to move: bars are then infinite.
         certificate: What speaks for it.
         outcome: What happened, in a sentence.
         converged: Whether the residual reached the tolerance.
@@ -124,6 +125,8 @@ class SteadyState:
         products where that is larger: changes of single products may cancel by chance.
         """
         value = self.state.expect(terms).real
+        if self.earlier is self.state:
+            return value, np.inf
         changes = [0.0]
         for product, c in terms.products if self.earlier is not None else ():
             single = Terms(terms.sites)
@@ -301,9 +304,9 @@ def _relax(job: _Job, method: Relaxation, start: Density | None) -> Solution:
     check_step(generator(job.battery), TEBD(dt=dt), job.truncation, np.array([0.0, 20 * dt]))
     elapsed, earlier, cap = 0.0, state, job.truncation.bond
     for step, bond in ((dt, max(1, 3 * cap // 4)), (dt / 2, cap)):
-        best, stale, earlier = np.inf, 0, state
+        best, stale, before = np.inf, 0, state
         while elapsed < method.longest and stale < 4 and not job.late and best > job.tolerance:
-            state = _relaxed(job, state, 20 * step, step, bond)
+            earlier, state = before, _relaxed(job, state, 20 * step, step, bond)
             elapsed += 20 * step
             now = job.residual(state)
             job.note(now, max(state.bonds, default=1))
@@ -330,7 +333,8 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
     parities = [np.asarray(s.charges) if graded else np.zeros(s.d, dtype=int) for s in sites]
     solver = Solver(job.mpo, start.train.tensors, parities, method.identity_weight)
     control, best, good = Control(1.6 / rate), solver.residual, solver.copy()
-    mark = earlier = (best, solver.tensors)        # where the residual was three times larger, or the bond smaller
+    mark = (best, solver.tensors)                  # where the residual was three times larger, or the bond smaller
+    earlier: list[Array] | None = None             # the mark before, once there is something to compare
     bond = min(cap, max(method.first_bond, *start.bonds, 2))
     fallen: list[float] = []                       # residuals of good sweeps at this bond
     refused = 0                                    # sweeps taken back in a row
@@ -346,8 +350,9 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
         if now < (1.3 if count else 3.0) * best and solver.change < 1.0:
             best = now if not fallen else min(best, now)
             good = solver.copy()
+            earlier = mark[1] if not fallen else earlier
             if now < mark[0] / 3:
-                mark, earlier = (now, solver.tensors), mark
+                mark, earlier = (now, solver.tensors), mark[1]
             fallen.append(now)
             refused = 0
             control.better()
@@ -363,8 +368,8 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
         if bond < cap and (stuck or (limited and _stuck(fallen, 6, 0.7))):
             bond, fallen, refused = min(cap, bond + max(4, bond // 2)), [], 0
             control = Control(1.6 / rate)
-            mark = earlier = (best, solver.tensors)
+            mark = (best, solver.tensors)
         elif stuck or (bond == cap and limited and _stuck(fallen, 6, 0.85)):
             break
-    state, before = (Density(MPS(sites, x, 0)).normalised() for x in (solver.tensors, earlier[1]))
-    return state, before, 1
+    state = Density(MPS(sites, solver.tensors, 0)).normalised()
+    return state, state if earlier is None else Density(MPS(sites, earlier, 0)).normalised(), 1

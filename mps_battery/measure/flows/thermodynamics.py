@@ -25,7 +25,7 @@ import numpy as np
 from mps_battery.battery import Battery, Jump, as_schedule
 from mps_battery.checks import InputError, must, number, unknown
 from mps_battery.liouville import adjoint_dissipator
-from mps_battery.measure.currents import HeatCurrent, baths_of
+from mps_battery.measure.flows.currents import HeatCurrent, baths_of
 from mps_battery.measure.mixed import MixedSnapshot
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot

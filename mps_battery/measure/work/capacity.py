@@ -9,7 +9,9 @@ import numpy as np
 
 from mps_battery.battery import Battery
 from mps_battery.checks import must
-from mps_battery.measure.ergotropy import (
+from mps_battery.measure.quantity import Quantity
+from mps_battery.measure.snapshot import Snapshot
+from mps_battery.measure.work.ergotropy import (
     cell_extremes,
     check_energy,
     need_qubit,
@@ -17,8 +19,6 @@ from mps_battery.measure.ergotropy import (
     pauli_correlations,
     qubit_extremes,
 )
-from mps_battery.measure.quantity import Quantity
-from mps_battery.measure.snapshot import Snapshot
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.terms import Terms

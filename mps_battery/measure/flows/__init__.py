@@ -1,0 +1,1 @@
+"""Flows: energy and power, currents of charge and heat, entropy production."""

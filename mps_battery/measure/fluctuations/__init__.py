@@ -1,0 +1,1 @@
+"""Fluctuations: variances, distributions of work and heat, spectra."""

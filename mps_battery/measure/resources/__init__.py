@@ -1,0 +1,1 @@
+"""Resources: entropies, correlations, coherence."""
