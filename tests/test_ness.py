@@ -42,6 +42,22 @@ def test_no_time_means_no_sweep(battery):
         assert steady.history.sizes["step"] == 0
         assert not steady.converged
         assert steady.state.trace == pytest.approx(1, abs=1e-12)
+        assert steady.certificate.current_bar == np.inf                   # nothing was compared
+        assert steady.expect(battery.energy)[1] == np.inf
+
+
+def test_bars_of_a_solver_that_was_stopped_early(battery):
+    """One stage of relaxation, sweeps that end at an enlargement: what was compared must cover the error."""
+    z = mb.Terms(battery.sites)
+    z += 1.0, ("Z", 0)
+    exact = mb.steady_state(battery, method=mb.Dense())
+    methods = [mb.Relaxation(dt=0.1, longest=time) for time in (1.5, 3.0)]
+    methods += [mb.Sweeps(most=most, first_bond=2) for most in (1, 3, 8, 10)]
+    for method in methods:
+        steady = mb.steady_state(battery, method=method, truncation=SMALL, tolerance=1e-12)
+        value, bar = steady.expect(z)
+        assert bar >= abs(value - exact.expect(z)[0]), method
+        assert steady.certificate.current_bar >= abs(steady.certificate.current - exact.certificate.current), method
 
 
 def test_start_at_the_answer(battery, exact):
