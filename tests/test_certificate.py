@@ -6,6 +6,7 @@ import solved
 import solved_open
 
 import mps_battery as mb
+from mps_battery import liouville
 from mps_battery.liouville import conserved_sums, conserves_parity, dissipator, generator, unitary
 from mps_battery.steady.certificate import certify, conserving_bonds
 
@@ -86,6 +87,23 @@ def test_conserved_sums(name):
     battery = battery_of(*parts)
     assert nullity(battery) == count
     assert conserved_sums(battery) == count
+
+
+@pytest.mark.parametrize("name", CONSERVING)
+def test_conserved_sums_of_long_products_are_none_too_many(name, monkeypatch):
+    """Products taken as independent may hide a conserved sum, but never make one."""
+    *parts, count = CONSERVING[name]
+    monkeypatch.setattr(liouville, "EXPANDED", 1)
+    assert conserved_sums(battery_of(*parts)) <= count
+
+
+def test_conserved_sums_of_a_flip_of_all():
+    """L = |G><E| of n spins: <s+_m s-_m> falls with |E><E| alike on every site, so n - 1 differences are conserved."""
+    n = liouville.EXPANDED + 1
+    battery, small = (battery_of([mb.Spin()] * m, [(0.3, ("Z", k)) for k in range(m)],
+                                 [[(1.0, *(("Sm", k) for k in range(m)))]]) for m in (n, 3))
+    assert conserved_sums(small) == nullity(small) == 2
+    assert conserved_sums(battery) == n - 1
 
 
 def test_parity_of_a_liouvillian():
