@@ -23,6 +23,7 @@ from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.liouville import conserved_sums, conserved_swap, conserves_parity, generator
 from mps_battery.steady.certificate import Certificate, certify, residual
+from mps_battery.steady.lengthen import continued
 from mps_battery.steady.sweeps import ENRICHMENT, KAPPA, Control, Solver
 from mps_battery.tensors.density import Density, density_sites
 from mps_battery.tensors.mpo import MPO
@@ -143,7 +144,8 @@ class SteadyState:
 
 
 def steady_state(battery: Battery, *, method: Method | None = None, truncation: Truncation | None = None,
-                 tolerance: float = 1e-8, start: Density | None = None, seconds: float = np.inf,
+                 tolerance: float = 1e-8, start: Density | tuple[Density, Density] | None = None,
+                 seconds: float = np.inf,
                  progress: bool | None = None) -> SteadyState:
     """The density that the Hamiltonian and the jumps of a battery leave unchanged.
 
@@ -152,7 +154,8 @@ def steady_state(battery: Battery, *, method: Method | None = None, truncation: 
         method: Sweeps, Relaxation or Dense; None takes Dense for up to 4096 dimensions, else Sweeps.
         truncation: Bond cap and discarded weight; default bond 32 and weight 1e-20.
         tolerance: Residual |L rho| / |rho| at which to stop.
-        start: Where to begin, such as the steady state of stronger dissipation; None relaxes from the identity.
+        start: Where to begin, such as the steady state of stronger dissipation; or those of the same chain with 2 k
+            and k fewer sites, which are continued to this length (see `lengthen`); None relaxes from the identity.
         seconds: Wall time after which the best state so far is returned.
         progress: Whether to show residuals as they fall; None shows them on a terminal only.
 
@@ -178,9 +181,11 @@ def steady_state(battery: Battery, *, method: Method | None = None, truncation: 
         why = f"because the density has {dimension:.3g} dimensions"
     begun = clock.perf_counter()
     job = _Job(battery, total, truncation, tolerance, begun + seconds, progress)
+    if isinstance(start, tuple) and len(start) == 2 and all(isinstance(x, Density) for x in start):
+        start = continued(*start)
     if start is not None:
         must(isinstance(start, Density) and start.sites == battery.sites, "start",
-             "be a Density on the sites of the battery", start)
+             "be a Density on the sites of the battery, or two of 2 k and k fewer sites", start)
     solvers = {Sweeps: _sweeps, Relaxation: _relax, Dense: _dense}
     if type(method) not in solvers:
         raise InputError(f"Argument `method` must be Sweeps, Relaxation or Dense, but is {type(method).__name__}.")

@@ -1,0 +1,54 @@
+"""Steady states continued to longer chains: exact where the bond space is complete."""
+
+import numpy as np
+import pytest
+import solved_open
+from test_steady import driven_chain, pauli_current
+
+import mps_battery as mb
+from mps_battery.steady.lengthen import continued
+
+
+def exact(n, delta, bias=1.0, dephasing=0.0):
+    return mb.steady_state(driven_chain(n, delta, bias, dephasing=dephasing), method=mb.Dense()).state
+
+
+@pytest.mark.parametrize(("delta", "short", "long"), [(0.0, 2, 3), (0.0, 3, 5), (0.0, 2, 4), (0.5, 4, 5)])
+def test_uniform_chains_are_continued_exactly(delta, short, long):
+    """Matrices of finite size that do not know the length: bond 4 without interaction, 9 at Delta = 1/2."""
+    longest = 2 * long - short
+    found = continued(exact(short, delta), exact(long, delta))
+    assert len(found) == longest
+    assert found.trace == pytest.approx(1, abs=1e-12)
+    assert np.abs(found.to_dense() - exact(longest, delta).to_dense()).max() < 1e-8
+
+
+def test_fifty_sites_from_dense_chains():
+    """Delta = 1/2 (REFERENCES 4.2): N = 2 M - n by linear algebra alone, from chains of at most 6 sites."""
+    chain = {n: exact(n, 0.5) for n in (4, 5)}
+    for n, short in ((6, 4), (8, 4), (10, 6), (16, 4), (27, 5)):
+        middle = (n + short) // 2
+        chain[n] = exact(n, 0.5) if n == 6 else continued(chain[short], chain[middle])
+    battery = driven_chain(50, 0.5, 1.0)
+    steady = mb.steady_state(battery, method=mb.Sweeps(most=1), truncation=mb.Truncation(32, 1e-24), tolerance=1e-8,
+                             start=(chain[4], chain[27]))
+    assert pauli_current(steady) == pytest.approx(solved_open.maximal_driving_current(50, 0.5, 1), rel=1e-10)
+    assert steady.certificate.residual < 1e-11
+    assert steady.certificate.spread < 1e-11
+    assert max(int(np.sum(x > 1e-10 * x[0])) for x in steady.state.train.schmidt_values) <= 9
+
+
+def test_start_from_shorter_chains_is_near():
+    """Where the bond space grows with the length, at Delta = 1: a start far better than the identity."""
+    battery = driven_chain(6, 1.0, 1.0, dephasing=0.2)
+    start = continued(*(exact(n, 1.0, dephasing=0.2) for n in (4, 5)))
+    truth = mb.steady_state(battery, method=mb.Dense()).state.to_dense()
+    apart = [np.linalg.norm(x.to_dense() - truth) for x in (start, mb.Density.product(battery.sites, "mixed"))]
+    assert apart[0] < 0.25 * apart[1]
+
+
+@pytest.mark.parametrize("lengths", [(5, 4), (4, 4), (3, 4)])
+def test_two_states_that_do_not_make_the_length(lengths):
+    pair = tuple(mb.Density.product([mb.Spin()] * n, "mixed") for n in lengths)
+    with pytest.raises(mb.InputError, match="start"):
+        mb.steady_state(driven_chain(8, 0.5, 1.0), start=pair)
