@@ -23,8 +23,8 @@ from mps_battery.tensors.mps import MPS
 Array = np.ndarray
 
 LEAST_SCHMIDT = 2e-2
-"""Schmidt values of the shorter state below this, relative to the largest, are not inverted: they would multiply the errors
-of the two states, at Delta = 1 and bond 40 from 0.2 in the current at 2e-2 to several at 1e-3."""
+"""Schmidt values of the shorter state below this, relative to the largest, are not inverted: they would multiply what
+both states are off by. At Delta = 1, 20 sites and bond 40 the current is then off by 0.2, at 1e-3 by several."""
 
 
 def continued(shorter: Density, longer: Density) -> Density:
