@@ -39,7 +39,7 @@ from mps_battery.sites import DensitySite, Levels
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
-from mps_battery.terms import Terms, matrix_of, one_site_sum, product_of
+from mps_battery.terms import Terms, matrix_of, product_of
 
 Array = np.ndarray
 Counted = str | Terms | Sequence[float] | Array
@@ -166,7 +166,9 @@ def field(s: complex) -> Counter:
 def series(order: int, scale: float) -> Counter:
     """exp(Q e / scale) up to e^order: the counter ends at tr (Q / scale)^k rho / k! for k = 0 .. order."""
     def move(q: float) -> Array:
-        return sum(np.diag(np.full(order + 1 - k, (q / scale) ** k / factorial(k)), -k) for k in range(order + 1))
+        x = q / scale
+        return np.array([[x ** (i - k) / factorial(i - k) if i >= k else 0.0 for k in range(order + 1)]
+                         for i in range(order + 1)])
 
     return Counter(np.eye(order + 1)[0], move)
 
@@ -308,7 +310,7 @@ def heat_cumulants(battery: Battery, times: Sequence[float] | Array, counted: Co
 
 
 def _cumulants(table: Array, scale: float) -> Array:
-    """kappa_n = m_n - sum_(k<n) binom(n - 1, k - 1) kappa_k m_(n - k) from rows of m_k / (k! scale^k), divided by m_0."""
+    """kappa_n = m_n - sum_(k<n) binom(n - 1, k - 1) kappa_k m_(n - k), from rows of m_k / (k! scale^k) times the trace."""
     order = table.shape[1] - 1
     m = [table[:, k] / table[:, 0] * scale**k * factorial(k) for k in range(order + 1)]
     kappa: list[Array] = [np.zeros(len(table))]
