@@ -310,7 +310,7 @@ def heat_cumulants(battery: Battery, times: Sequence[float] | Array, counted: Co
 
 
 def _cumulants(table: Array, scale: float) -> Array:
-    """kappa_n = m_n - sum_(k<n) binom(n - 1, k - 1) kappa_k m_(n - k), from rows of m_k / (k! scale^k) times the trace."""
+    """kappa_n = m_n - sum_(k<n) binom(n - 1, k - 1) kappa_k m_(n - k), from m_k / (k! scale^k) times the trace."""
     order = table.shape[1] - 1
     m = [table[:, k] / table[:, 0] * scale**k * factorial(k) for k in range(order + 1)]
     kappa: list[Array] = [np.zeros(len(table))]

@@ -120,8 +120,8 @@ def effective_affinity(battery: Battery, counted: Counted = "heat", *, bath: str
     """The nonzero root A of lambda, at which the integral fluctuation theorem <exp(-A Q)> ~ 1 holds, and its bar.
 
     With Davies jumps and Q the heat from one of two baths it is the difference of the inverse temperatures. Where
-    coupling is strong this effective difference stands in its place [generalised fluctuation theorem in the spirit of
-    An, Wu et al. 2024, PRL 133, 050401]: heat then flows as between baths of other temperatures.
+    coupling is strong this effective difference stands in its place: heat flows as between baths of other temperatures
+    [cf. the generalised fluctuation theorem of Phys. Rev. Lett. 133, 050401 (2024)].
 
     Args:
         battery: An open battery with constant Hamiltonian and rates, in which Q can come and go.
