@@ -22,7 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb, factorial
+from functools import cached_property
+from math import comb, factorial, prod
 
 import numpy as np
 
@@ -35,7 +36,7 @@ from mps_battery.measure.flows.currents import baths_of
 from mps_battery.measure.flows.thermodynamics import entropy_of_event
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
-from mps_battery.sites import DensitySite, Levels
+from mps_battery.sites import DensitySite, Levels, Site
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
@@ -49,6 +50,8 @@ SAFETY = 2.0
 """Factor between the difference to a coarser run and a bar."""
 ROUNDING = 1e-12
 """Relative floor of every bar."""
+RESOLUTION = 0.2
+"""The same of truncated evolutions, in units of the amplitude that one truncation may drop, sqrt(weight)."""
 
 
 # -- what an event brings in ---------------------------------------------------------------------------------------
@@ -100,15 +103,20 @@ def _observable(battery: Battery, name: str) -> Terms:
 
 def _step(observable: Terms, jump: Jump) -> float:
     """q of [O, L] = q L."""
-    mixed = Density.product(observable.sites, "mixed")
     change, back = observable.commutator(jump.terms), jump.terms.adjoint()
-    size = mixed.expect(product_of(back, jump.terms)).real                # tr(L+ L) / tr 1
-    q = mixed.expect(product_of(back, change)).real / size if len(change) else 0.0
+    size = _normalised_trace(product_of(back, jump.terms))
+    q = _normalised_trace(product_of(back, change)) / size
     if not (change - q * jump.terms).vanishes(1e-8 * (1 + abs(q)) * size**0.5):
         raise InputError(f"Argument `counted` must be an observable that every jump changes by a fixed amount, but a "
                          f"jump of bath {jump.bath!r} does not: give the part of the energy that makes its detailed "
                          "balance, or one number a jump.")
-    return float(q)
+    return q
+
+
+def _normalised_trace(terms: Terms) -> float:
+    """tr O / tr 1."""
+    means = (c * prod(np.trace(matrix_of(o)) / len(matrix_of(o)) for _, o in product) for product, c in terms.products)
+    return float(np.real(sum(means)))
 
 
 @dataclass(frozen=True)
@@ -178,57 +186,78 @@ def window(low: int, high: int, unit: float) -> Counter:
     return Counter(np.eye(high - low + 1)[-low], lambda q: np.eye(high - low + 1, k=-round(q / unit)))
 
 
-def counted_generator(battery: Battery, numbers: Array, counter: Counter) -> Schedule:
-    """The Liouvillian of chain and counter; of the chain alone where the counter is one number."""
-    local = generator(battery)
-    place = _place(battery, numbers)
-    sites = local.sites if len(counter) == 1 else (*local.sites[:place], _levels(len(counter)), *local.sites[place:])
-    parts = [(_beside(terms, sites, place, np.eye(len(counter))), f) for terms, f in local.parts]
-    constant = Terms(sites)
-    for jump, q in zip(battery.jumps, numbers, strict=True):
-        if q:
-            change = counter.move(float(q)) - np.eye(len(counter))
-            events = _beside(sandwich(jump.terms), sites, place, change)
-            if jump.rate is None:
-                constant += events
+@dataclass(frozen=True)
+class Counting:
+    """A battery whose events are counted; its superoperators are built once.
+
+    Args:
+        battery: An open battery.
+        numbers: What an event of every jump brings in.
+    """
+
+    battery: Battery
+    numbers: Array
+
+    @cached_property
+    def local(self) -> Schedule:
+        """The Liouvillian of the battery."""
+        return generator(self.battery)
+
+    @cached_property
+    def events(self) -> list[tuple[float, Terms, Callable[[float], float] | None]]:
+        """(q, rho -> L rho L+, rate); constant jumps that bring in the same q are summed and have no rate."""
+        constant: dict[float, Terms] = {}
+        moving: list[tuple[float, Terms, Callable[[float], float] | None]] = []
+        for jump, q in zip(self.battery.jumps, self.numbers, strict=True):
+            if q and jump.rate is None:
+                constant[q] = constant[q] + sandwich(jump.terms) if q in constant else sandwich(jump.terms)
+            elif q:
+                moving.append((float(q), sandwich(jump.terms), jump.rate_at))
+        return [(float(q), terms, None) for q, terms in constant.items()] + moving
+
+    @cached_property
+    def place(self) -> int:
+        """Where the counter stands: behind the last site that a counted jump touches."""
+        counted = [j.terms for j, q in zip(self.battery.jumps, self.numbers, strict=True) if q]
+        return 1 + max(n for terms in counted for product, _ in terms.products for n, _ in product)
+
+    def sites(self, counter: Counter) -> tuple[Site, ...]:
+        """The local spaces of chain and counter; of the chain alone where the counter is one number."""
+        chain = self.local.sites
+        if len(counter) == 1:
+            return chain
+        levels = Levels([f"n{k}" for k in range(len(counter))], [0] * len(counter))      # it carries no charge
+        return (*chain[:self.place], levels, *chain[self.place:])
+
+    def generator(self, counter: Counter) -> Schedule:
+        """The Liouvillian of chain and counter."""
+        one = np.eye(len(counter))
+        parts = [(self._beside(terms, counter, one), f) for terms, f in self.local.parts]
+        constant = Terms(self.sites(counter))
+        for q, terms, rate in self.events:
+            moved = self._beside(terms, counter, counter.move(q) - one)
+            if rate is None:
+                constant += moved
             else:
-                parts.append((events, jump.rate_at))
-    if len(constant):
-        parts.append((constant, None))
-    return superoperators(parts)
+                parts.append((moved, rate))
+        return superoperators([*parts, (constant, None)] if len(constant) else parts)
 
+    def _beside(self, terms: Terms, counter: Counter, matrix: Array) -> Terms:
+        """terms x matrix of the counter."""
+        if len(matrix) == 1:
+            return float(matrix[0, 0]) * terms
+        out, place = Terms(self.sites(counter)), self.place
+        for product, c in terms.products:
+            out += (c, *((matrix_of(o), n + (n >= place)) for n, o in product), (matrix, place))
+        return out
 
-def _place(battery: Battery, numbers: Array) -> int:
-    """Behind the last site that a counted jump touches."""
-    touched = [n for j, q in zip(battery.jumps, numbers, strict=True) if q for p, _ in j.terms.products for n, _ in p]
-    return 1 + max(touched, default=len(battery.sites) - 1)
-
-
-def _levels(m: int) -> Levels:
-    """The local space of a counter; it carries no charge."""
-    return Levels([f"n{k}" for k in range(m)], [0] * m)
-
-
-def _beside(terms: Terms, sites: tuple, place: int, matrix: Array) -> Terms:
-    """terms x matrix with the counter at a place."""
-    if len(matrix) == 1:
-        return float(matrix[0, 0]) * terms
-    out = Terms(sites)
-    for product, c in terms.products:
-        out += (c, *((matrix_of(o), n + (n >= place)) for n, o in product), (matrix, place))
-    return out
-
-
-def _joined(state: Density, counter: Counter, place: int) -> Density:
-    """A density and a counter at its start."""
-    if len(counter) == 1:
-        return state
-    train = state.train
-    tensors = [np.array(t) for t in train.tensors]
-    bond = tensors[place - 1].shape[2]
-    between = np.eye(bond)[:, None, :] * counter.start[None, :, None]
-    sites = (*train.sites[:place], _levels(len(counter)), *train.sites[place:])
-    return Density(MPS(sites, [*tensors[:place], between, *tensors[place:]]).canonical(0))
+    def start(self, state: Density, counter: Counter) -> Density:
+        """A density and the counter at its start."""
+        if len(counter) == 1:
+            return state
+        tensors, place = list(state.train.tensors), self.place
+        between = np.eye(tensors[place - 1].shape[2])[:, None, :] * counter.start[None, :, None]
+        return Density(MPS(self.sites(counter), [*tensors[:place], between, *tensors[place:]]).canonical(0))
 
 
 def _read(state: Density) -> Array:
@@ -242,25 +271,34 @@ def _read(state: Density) -> Array:
     return env[:, 0]
 
 
-def _counts(battery: Battery, numbers: Array, counter: Counter, times: Array, start: Density | None,
-            method: Method | None, truncation: Truncation, bars: bool) -> tuple[Array, Array, str]:
-    """(what the counter holds, the same from a coarser run, how it was done); arrays (time, m)."""
-    schedule, place = counted_generator(battery, numbers, counter), _place(battery, numbers)
-    method, why = choose(schedule, method, truncation, times)
-    state = battery.initial_state() if start is None else start.normalised()
-    assert isinstance(state, Density)
-    runs = [(method, truncation)]
-    if bars and not isinstance(method, Exact):
-        runs.append(coarser(method, truncation))
-    tables = []
-    for how, cut in runs:
-        evolution = how.start(_joined(state, counter, place), schedule, cut, float(times[0]))  # type: ignore[arg-type]
+def _counted(setup: _Setup, counter: Counter, read: Callable[[Array], Array]) -> tuple[Array, Array, str]:
+    """(what `read` makes of the rows (time, m) that the counter holds, bars, how it was done)."""
+    schedule, start = setup.counting.generator(counter), setup.counting.start(setup.start, counter)
+    method, why = choose(schedule, setup.method, setup.truncation, setup.times)
+
+    def along(how: Method, cut: Truncation) -> Array:
+        evolution = how.start(start, schedule, cut, float(setup.times[0]))  # type: ignore[arg-type]
         rows = []
-        for t in times:
+        for t in setup.times:
             evolution.advance(float(t))
             rows.append(_read(evolution.state))  # type: ignore[arg-type]
-        tables.append(np.array(rows))
-    return tables[0], tables[-1], f"{type(method).__name__}: {why}."
+        return read(np.array(rows))
+
+    values = along(method, setup.truncation)
+    rough = None
+    if setup.bars:
+        rough = values if isinstance(method, Exact) else along(*coarser(method, setup.truncation))
+    return values, bars_from(values, rough, setup.truncation), f"{type(method).__name__}: {why}."
+
+
+def bars_from(values: Array, rough: Array | None, truncation: Truncation) -> Array:
+    """Bars from the difference to a coarser run, which may vanish where the error does not; an exact run is its own."""
+    scale = float(np.abs(values).max(initial=0.0))
+    if rough is None:
+        return np.full(values.shape, np.nan)
+    if rough is values:
+        return np.full(values.shape, ROUNDING * scale)
+    return SAFETY * np.abs(values - rough) + (ROUNDING + RESOLUTION * truncation.weight**0.5) * scale
 
 
 # -- what is found -------------------------------------------------------------------------------------------------
@@ -272,7 +310,7 @@ class Counts:
         times: When, the first being the start.
         values: What was asked for, (time, ...).
         bars: Claimed errors of the same shape (estimates from a run with twice the step and a hundred times the
-            discarded weight); zero where no second run was made.
+            discarded weight); nan where that was not made.
         outcome: How it was computed, in a sentence.
     """
 
@@ -295,18 +333,16 @@ def heat_cumulants(battery: Battery, times: Sequence[float] | Array, counted: Co
         order: Highest cumulant.
         start: State at the first time; None takes the empty battery.
         method: TEBD, TDVP or Exact for the chain with its counter; None lets the engine choose.
-        truncation: Default bond 256, weight 1e-12.
+        truncation: Default bond 256, weight 1e-14.
         bars: Whether a coarser run gives error bars.
 
     Returns:
         Values (time, order); column 0 is the mean, column 1 the variance.
     """
     must(whole(order) and order >= 1, "order", "be an integer of at least 1", order)
-    numbers, grid, truncation = _checked(battery, times, counted, bath, start, truncation)
-    scale = float(np.abs(numbers).max()) * (1 + _events(battery, grid[-1] - grid[0])) ** 0.5
-    fine, rough, outcome = _counts(battery, numbers, series(order, scale), grid, start, method, truncation, bars)
-    values, again = (_cumulants(table, scale) for table in (fine, rough))
-    return Counts(grid, values, _bars(values, again, bars), outcome)
+    setup = _checked(battery, times, counted, bath, start, method, truncation, bars)
+    scale = float(np.abs(setup.counting.numbers).max()) * (1 + _events(battery, np.ptp(setup.times))) ** 0.5
+    return Counts(setup.times, *_counted(setup, series(order, scale), lambda rows: _cumulants(rows, scale)))
 
 
 def _cumulants(table: Array, scale: float) -> Array:
@@ -337,23 +373,19 @@ def heat_generating_function(battery: Battery, times: Sequence[float] | Array, f
         bath: Count one bath only.
         start: State at the first time; None takes the empty battery.
         method: TEBD, TDVP or Exact; None lets the engine choose.
-        truncation: Default bond 256, weight 1e-12.
+        truncation: Default bond 256, weight 1e-14.
         bars: Whether a coarser run gives error bars.
 
     Returns:
         Values (time, field), real where all fields are.
     """
-    numbers, grid, truncation = _checked(battery, times, counted, bath, start, truncation)
+    setup = _checked(battery, times, counted, bath, start, method, truncation, bars)
     s = np.asarray(fields)
     must(s.ndim == 1 and s.size and s.dtype.kind in "biufc" and bool(np.all(np.isfinite(s))), "fields",
          "be a list of finite numbers", fields)
-    columns, again, outcome = [], [], ""
-    for value in s:
-        fine, rough, outcome = _counts(battery, numbers, field(complex(value)), grid, start, method, truncation, bars)
-        columns.append(fine[:, 0] if fine.shape[1] == 1 else fine[:, 0] + 1j * fine[:, 1])
-        again.append(rough[:, 0] if rough.shape[1] == 1 else rough[:, 0] + 1j * rough[:, 1])
-    values = np.stack(columns, axis=1)
-    return Counts(grid, values, _bars(values, np.stack(again, axis=1), bars), outcome)
+    columns = [_counted(setup, field(complex(x)), lambda rows: rows @ [1, 1j][:rows.shape[1]]) for x in s]
+    values, errors = (np.stack([column[k] for column in columns], axis=1) for k in (0, 1))
+    return Counts(setup.times, values, errors, columns[0][2])
 
 
 @dataclass(frozen=True)
@@ -385,25 +417,37 @@ def heat_distribution(battery: Battery, times: Sequence[float] | Array, counted:
         bath: Count one bath only.
         start: State at the first time; None takes the empty battery.
         method: TEBD, TDVP or Exact for the chain with its counter; None lets the engine choose.
-        truncation: Default bond 256, weight 1e-12.
+        truncation: Default bond 256, weight 1e-14.
         bars: Whether a coarser run gives error bars.
     """
     must(whole(largest) and largest >= 1, "largest", "be an integer of at least 1", largest)
     low = -int(largest) if smallest is None else smallest
     must(whole(low) and low <= 0, "smallest", "be an integer of at most 0, where counting starts", smallest)
     must(number(unit) and np.isfinite(unit) and unit != 0, "unit", "be a finite number other than 0", unit)
-    numbers, grid, truncation = _checked(battery, times, counted, bath, start, truncation)
-    steps = numbers / unit
+    setup = _checked(battery, times, counted, bath, start, method, truncation, bars)
+    steps = setup.counting.numbers / unit
     must(bool(np.all(np.abs(steps - np.round(steps)) < 1e-9)), "unit", "divide what every event brings in", unit)
-    counter = window(int(low), int(largest), unit)
-    values, again, outcome = _counts(battery, numbers, counter, grid, start, method, truncation, bars)
-    return Distribution(grid, values, _bars(values, again, bars), outcome, unit * np.arange(low, largest + 1),
+    values, errors, outcome = _counted(setup, window(int(low), int(largest), unit), lambda rows: rows)
+    return Distribution(setup.times, values, errors, outcome, unit * np.arange(low, largest + 1),
                         1.0 - values.sum(axis=1))
 
 
+@dataclass(frozen=True)
+class _Setup:
+    """What all functions of finite times share."""
+
+    counting: Counting
+    times: Array
+    start: Density
+    method: Method | None
+    truncation: Truncation
+    bars: bool
+
+
 def _checked(battery: Battery, times: Sequence[float] | Array, counted: Counted, bath: str | None,
-             start: Density | None, truncation: Truncation | None) -> tuple[Array, Array, Truncation]:
-    """(quanta, times, truncation) after the checks that all functions share."""
+             start: Density | None, method: Method | None, truncation: Truncation | None, bars: bool
+             ) -> _Setup:
+    """The arguments, checked."""
     if not isinstance(battery, Battery):
         raise InputError(f"Argument `battery` must be a Battery, but is {type(battery).__name__}.")
     numbers = quanta(battery, counted, bath)
@@ -414,16 +458,12 @@ def _checked(battery: Battery, times: Sequence[float] | Array, counted: Counted,
     must(start is None or (isinstance(start, Density) and start.sites == battery.sites), "start",
          "be a Density on the sites of the battery", start)
     must(truncation is None or isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
-    return numbers, grid, truncation if truncation is not None else Truncation(weight=1e-14)
+    first = battery.initial_state() if start is None else start.normalised()
+    assert isinstance(first, Density)
+    return _Setup(Counting(battery, numbers), grid, first, method, truncation or Truncation(weight=1e-14), bars)
 
 
 def _events(battery: Battery, span: float) -> float:
     """About how many events a span holds: an eighth of the sum of the largest rates."""
     rates = [float(np.abs([c for _, c in j.terms.products]).sum() ** 2) for j in battery.jumps]
     return span * sum(rates) / 8
-
-
-def _bars(values: Array, again: Array, asked: bool) -> Array:
-    """Bars from a coarser run."""
-    scale = float(np.abs(values).max(initial=0.0))
-    return (SAFETY * np.abs(values - again) + ROUNDING * scale) * float(asked)

@@ -19,8 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 import scipy.sparse.linalg
 from scipy.optimize import brentq
 
@@ -30,13 +32,13 @@ from mps_battery.evolve.choose import strength
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.liouville import superoperators
-from mps_battery.measure.fluctuations.heat import SAFETY, Counted, counted_generator, field, quanta
+from mps_battery.measure.fluctuations.heat import SAFETY, Counted, Counting, field, quanta
 from mps_battery.tensors import environment
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mpo import MPO
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
-from mps_battery.terms import Terms, product_of
+from mps_battery.terms import Terms
 
 Array = np.ndarray
 
@@ -159,9 +161,8 @@ class _Spectrum:
             raise InputError(f"Argument `battery` must be a Battery, but is {type(battery).__name__}.")
         self.battery, self.quanta = battery, quanta(battery, counted, bath)
         must(bool(np.any(self.quanta)), "counted", "be brought in by at least one jump", counted)
-        constant = all(j.rate is None for j in battery.jumps) and counted_generator(
-            battery, self.quanta, field(0.0)).constant
-        must(constant, "battery", "have a constant Hamiltonian and constant rates", battery.name)
+        self.counting = Counting(battery, self.quanta)
+        must(self.counting.local.constant, "battery", "have a constant Hamiltonian and constant rates", battery.name)
         must(truncation is None or isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
         must(number(tolerance) and 0 < tolerance < 1, "tolerance", "be a number between 0 and 1", tolerance)
         self.truncation, self.tolerance = truncation or Truncation(48, 1e-14), tolerance
@@ -172,35 +173,39 @@ class _Spectrum:
     def at(self, s: float) -> tuple[float, float]:
         """(lambda, bar)."""
         if s not in self._known:
-            schedule = counted_generator(self.battery, self.quanta, field(s))
-            total = Terms(schedule.sites)
-            for terms in schedule.terms:
-                total += terms
-            dimension = float(np.prod([float(x.d) for x in total.sites]))
-            self._known[s] = self._factorised(total, s) if dimension <= DENSE_LIMIT else self._relaxed(total, s)
+            dimension = float(np.prod([float(x.d) ** 2 for x in self.battery.sites]))
+            self._known[s] = self._factorised(s) if dimension <= DENSE_LIMIT else self._relaxed(s)
         return self._known[s]
 
-    def _factorised(self, total: Terms, s: float) -> tuple[float, float]:
+    @cached_property
+    def _matrices(self) -> tuple[sp.csc_matrix, list[tuple[float, sp.csc_matrix]]]:
+        """The Liouvillian, and (q, rho -> L rho L+) summed over all jumps that bring in q."""
+        whole = sum(terms.to_sparse() for terms in self.counting.local.terms).real.tocsc()
+        return whole, [(q, terms.to_sparse().real.tocsc()) for q, terms, _ in self.counting.events]
+
+    def _factorised(self, s: float) -> tuple[float, float]:
         """The eigenvalue nearest to the bound of lambda from above."""
-        matrix = total.to_sparse().real.tocsc()
-        growth = Terms(self.battery.sites)
-        for jump, q in zip(self.battery.jumps, self.quanta, strict=True):
-            if q:
-                growth += float(np.expm1(-s * q)) * product_of(jump.terms.adjoint(), jump.terms)
+        whole, events = self._matrices
+        matrix = whole + sum(np.expm1(-s * q) * m for q, m in events)
+        # tr L(s)(rho) = tr(K rho): the row that belongs to the trace holds the coordinates of K
+        row = MPS.from_dense(self.counting.local.sites, matrix[0].toarray().ravel())
+        bound = np.linalg.eigvalsh(Density(row).to_dense())[-1] * matrix.shape[0] ** 0.25
         scale = float(scipy.sparse.linalg.norm(matrix, np.inf))
-        above = float(np.linalg.eigvalsh(growth.to_dense())[-1]) + 1e-3 * scale
-        start = np.eye(matrix.shape[0])[0]                               # the identity
-        found = scipy.sparse.linalg.eigs(matrix, k=1, sigma=above, v0=start, tol=0, return_eigenvectors=False)
+        found = scipy.sparse.linalg.eigs(matrix, k=1, sigma=bound + 1e-3 * scale, v0=np.eye(matrix.shape[0])[0], tol=0,
+                                         return_eigenvectors=False)
         return float(found[0].real), 1e-13 * scale
 
-    def _relaxed(self, total: Terms, s: float) -> tuple[float, float]:
+    def _relaxed(self, s: float) -> tuple[float, float]:
         """Both eigenvectors evolved until lambda settles, in steps of second order.
 
         Their errors, of second order in the step each, multiply in lambda, so that two steps extrapolate to zero with
         an error of fourth order; the last quarter of the bond comes last and makes the bar.
         """
-        mpo, nearest = total.to_mpo(), min(self._vectors, key=lambda x: abs(x - s))
-        right, left = self._vectors[nearest]
+        total = Terms(self.counting.local.sites)
+        for terms in self.counting.generator(field(s)).terms:
+            total += terms
+        mpo = total.to_mpo()
+        right, left = self._vectors[min(self._vectors, key=lambda x: abs(x - s))]
         forward, backward = superoperators([(total, None)]), superoperators([(total.adjoint(), None)])
         rate, cap = strength(forward, np.zeros(1)), self.truncation.bond
         values, rest = [], 0.0

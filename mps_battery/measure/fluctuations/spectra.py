@@ -38,7 +38,7 @@ from mps_battery.evolve.choose import Method, choose, coarser, strength
 from mps_battery.evolve.exact import Exact
 from mps_battery.evolve.tenpy import Tenpy
 from mps_battery.liouville import generator, superoperators, unitary
-from mps_battery.measure.fluctuations.heat import ROUNDING, SAFETY
+from mps_battery.measure.fluctuations.heat import ROUNDING, bars_from
 from mps_battery.tensors import environment, trains
 from mps_battery.tensors.density import Density, coordinates, density_sites, functional
 from mps_battery.tensors.mpo import MPO
@@ -68,7 +68,7 @@ class Correlation:
         times: t >= 0.
         values: C(t), complex.
         bars: Claimed errors of its modulus (estimates from a run with twice the step and a hundred times the discarded
-            weight).
+            weight); nan where that was not made.
         mean: <A>; C(t) - |<A>|^2 is the connected part.
         outcome: How it was computed, in a sentence.
     """
@@ -106,7 +106,7 @@ def correlator(state: State, dynamics: Terms | Battery, operator: Terms, times: 
     dimension = float(np.prod([float(s.d) for s in state.sites]))
     if energy is not None and dimension <= DIAGONALISED and (method is None or isinstance(method, Exact)):
         values = _diagonalised(state, energy, operator, grid)
-        return Correlation(grid, values, ROUNDING * abs(values).max() * np.ones(len(grid)), mean, "Diagonalised.")
+        return Correlation(grid, values, bars_from(values, values, truncation), mean, "Diagonalised.")
     half = 0.5 * grid if isinstance(state, Density) else grid
     method, why = choose(flow, method, truncation, np.unique(np.r_[0.0, half]))
 
@@ -116,9 +116,10 @@ def correlator(state: State, dynamics: Terms | Battery, operator: Terms, times: 
         return _of_pure(state, flow, operator, half, how, cut)
 
     values = along(method, truncation)
-    errors = ROUNDING * np.abs(values).max() * np.ones(len(grid))
-    if bars and not isinstance(method, Exact):
-        errors = errors + SAFETY * np.abs(values - along(*coarser(method, truncation)))
+    rough = None
+    if bars:
+        rough = values if isinstance(method, Exact) else along(*coarser(method, truncation))
+    errors = bars_from(values, rough, truncation)
     return Correlation(grid, values, errors, mean, f"{type(method).__name__}: {why}.")
 
 
@@ -271,7 +272,9 @@ class Spectrum:
                 beta = beta - change
                 if not np.any(np.abs(change) > 1e-13 * (1 + np.abs(beta))):
                     break
-            known = (up > error) & (down > error) & (np.abs(change) < 1e-9 * (1 + np.abs(beta)))
+            # written so that unknown bars (nan) hide nothing
+            known = (up > 0) & (down > 0) & ~(np.minimum(up, down) <= error)
+            known &= (np.abs(change) < 1e-9 * (1 + np.abs(beta)))
             known &= np.abs(w) + half * np.abs(beta) <= self.highest * (1 + 1e-12)
             bars = np.where(known, (error / up + error / down) / np.abs(slope) + ROUNDING * np.abs(beta), np.inf)
         return np.where(known, beta, np.nan), bars
