@@ -233,13 +233,19 @@ class Spectrum:
     highest: float
     residual: float
 
-    def at(self, frequencies: Sequence[float] | float | Array) -> tuple[Array, Array]:
+    def at(self, frequencies: Sequence[float] | Array) -> tuple[Array, Array]:
         """(S_sigma(w), bars)."""
         w = np.asarray(frequencies, dtype=float)
+        must(w.ndim == 1, "frequencies", "be a list of numbers", frequencies)
         must(bool(np.all(np.isfinite(w))) and bool(np.all(np.abs(w) <= self.highest * (1 + 1e-12))), "frequencies",
              f"lie between +-{self.highest:g}, the `highest` of the spectrum", frequencies)
         values, _ = self._transformed(w)
-        return values, np.full(w.shape, 2 * float(self.weights @ self.correlation.bars))
+        return values, np.full(w.shape, self._bar)
+
+    @property
+    def _bar(self) -> float:
+        """The same at all frequencies."""
+        return 2 * float(self.weights @ self.correlation.bars)
 
     def _transformed(self, w: Array) -> tuple[Array, Array]:
         """(S_sigma, its slope)."""
@@ -259,10 +265,10 @@ class Spectrum:
 
     def beta(self, frequencies: Sequence[float] | Array) -> tuple[Array, Array]:
         """What restores detailed balance at w, an inverse temperature, and its bar; see `effective_temperature`."""
-        w = np.atleast_1d(np.asarray(frequencies, dtype=float))
-        must(bool(np.all(w != 0)), "frequencies", "not be 0, where every temperature balances", frequencies)
+        w = np.asarray(frequencies, dtype=float)
+        must(w.ndim == 1 and bool(np.all(w != 0)), "frequencies", "be a list of numbers other than 0", frequencies)
         half = 0.5 * self.width**2
-        beta, error = np.zeros_like(w), self.at(0.0)[1]
+        beta, error = np.zeros_like(w), self._bar
         with np.errstate(all="ignore"):
             for _ in range(60):
                 up, up_slope = self._transformed(w - half * beta)
