@@ -57,6 +57,11 @@ def cooling(terms: Terms) -> Terms:
 
 def dissipator(jump: Terms) -> Terms:
     """rho -> L rho L+ - {L+ L, rho} / 2 as real Terms on density sites."""
+    return sandwich(jump) + cooling(product_of(jump.adjoint(), jump))
+
+
+def sandwich(jump: Terms) -> Terms:
+    """rho -> L rho L+, what the events of a jump leave behind, as real Terms on density sites."""
     out = Terms(density_sites(jump.sites))
     products = list(jump.products)
     for i, (left, c) in enumerate(products):
@@ -65,8 +70,6 @@ def dissipator(jump: Terms) -> Terms:
             a, b = dict(left), dict(right)
             factors = [(n, _sides(jump.sites[n], a.get(n), b.get(n))) for n in sorted(a.keys() | b.keys())]
             _add_parts(out, factors, (1 if i == j else 2) * c * np.conj(e))
-    for product, c in product_of(jump.adjoint(), jump).products:
-        _add_parts(out, [(n, _sides(jump.sites[n], o, None)) for n, o in product], -c)
     return out
 
 

@@ -137,7 +137,7 @@ class EntropyProduction(Quantity):
              self.betas)
         if self.betas is None:
             for jump in battery.jumps:
-                _entropy_of(jump, battery.jumps, None)
+                entropy_of_event(jump, battery.jumps, None)
         dimension = float(np.prod([float(s.d) for s in battery.sites]))
         must(self.part == "flow" or dimension <= LARGEST_WHOLE, "part",
              f"be flow for a chain of more than {LARGEST_WHOLE} dimensions", self.part)
@@ -153,7 +153,7 @@ class EntropyProduction(Quantity):
             flow = 0.0
             for jump in battery.jumps:
                 rate = jump.rate_at(time)
-                entropy = _entropy_of(jump, battery.jumps, time) if rate else 0.0
+                entropy = entropy_of_event(jump, battery.jumps, time) if rate else 0.0
                 if entropy:
                     events = product_of(jump.terms.adjoint(), jump.terms)
                     flow += rate * entropy * snapshot.state.expect(events).real
@@ -163,7 +163,7 @@ class EntropyProduction(Quantity):
         return flow + _slope_of_entropy(snapshot.state, battery, time)
 
 
-def _entropy_of(jump: Jump, jumps: Sequence[Jump], time: float | None) -> float:
+def entropy_of_event(jump: Jump, jumps: Sequence[Jump], time: float | None) -> float:
     """ln of the rate of a jump over that of its reverse, each summed over the jumps of its bath that are alike."""
     same, reverse, back = 0.0, 0.0, jump.terms.adjoint()
     for other in jumps:
