@@ -81,7 +81,7 @@ def _entropy_in(rho: Array, basis: Array) -> float:
 
 def _energy_basis(rho: Array, h: Array) -> tuple[Array, Array]:
     """(levels, rising; eigenbasis of h in which rho is diagonal inside every degenerate level)."""
-    levels, basis = np.linalg.eigh(h)
+    levels, basis = np.linalg.eigh(h.astype(np.result_type(rho, h)))
     close = DEGENERATE * (levels[-1] - levels[0]) + 1e-14 * np.abs(levels).max()
     starts = np.flatnonzero(np.r_[True, np.diff(levels) > close, True])
     for first, last in itertools.pairwise(starts):
@@ -195,7 +195,8 @@ def local_incoherent_ergotropy(state: MPS | Density, terms: Terms, site: int, ax
     check_energy(state, terms)
     check_kept([site], state.sites)
     need_qubit(state.sites[site].d, site)
-    return float(incoherent_extreme(pauli_correlations(one_moment(state, terms, int(site))), unit_vector("axis", axis)))
+    k = pauli_correlations(one_moment(state, terms, int(site)))
+    return float(incoherent_extreme(k[None], unit_vector("axis", axis))[0])
 
 
 def unit_vector(argument: str, axis: str | Sequence[float] | Array) -> Array:
