@@ -254,11 +254,11 @@ def test_recorded_for_pure_and_mixed_runs():
 
 
 @pytest.mark.parametrize(("call", "sentence"), [
-    (lambda s, h: coherence_constrained_work(np.eye(2) / 2, solved.Z, 0.1), "Argument `coherence` must be from 0 to 0"),
-    (lambda s, h: coherence_constrained_work(np.eye(2), solved.Z), "trace one"),
+    (lambda *_: coherence_constrained_work(np.eye(2) / 2, solved.Z, 0.1), "Argument `coherence` must be from 0 to 0"),
+    (lambda *_: coherence_constrained_work(np.eye(2), solved.Z), "trace one"),
     (lambda s, h: local_incoherent_ergotropy(s, h, 0, "W"), 'must be "X", "Y", "Z" or a direction'),
     (lambda s, h: local_incoherent_ergotropy(s, h, 9), "Argument `sites` must be different sites from 0 to 3"),
-    (lambda s, h: local_incoherent_ergotropy(s, mb.Terms([mb.Spin()] * 3), 0), "must live on the 4 sites"),
+    (lambda s, _: local_incoherent_ergotropy(s, mb.Terms([mb.Spin()] * 3), 0), "must live on the 4 sites"),
 ])
 def test_bad_input(call, sentence):
     battery = spin_chain.xxz(cells=4)

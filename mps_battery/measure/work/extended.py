@@ -9,8 +9,8 @@ the cell,
 with waits up to a horizon. W_m is at least the local ergotropy, rises with m and with the horizon, never exceeds the
 ergotropy of the whole, and falls under free evolution: what can be reached from a later state can be reached from an
 earlier one by waiting. For m = 1 it is the largest local ergotropy of the times to come. For more unitaries the first
-choice is greedy, each draws the most it can at its best time; then every unitary in turn is set to its exact optimum
-with the others fixed (the energy is a quadratic form of its four real parameters), which never lowers the work.
+choice is greedy, each draws the most it can at its best time; then every unitary in turn is optimised together with the
+last one, of whose parameters the energy is a quadratic form, and the last wait again: the work never falls.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mps_battery.measure.snapshot import Snapshot
 from mps_battery.measure.work.ergotropy import cell_extremes, check_energy, need_qubit, one_moment
 from mps_battery.measure.work.extremum import Extremum
 from mps_battery.measure.work.inside import spectrum_bounds
-from mps_battery.measure.work.one_site import act, form_of_moments, form_of_trials, least
+from mps_battery.measure.work.one_site import act, form_of_moments, form_of_trials, least, least_of_pair
 from mps_battery.measure.work.passive import ergotropy
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
@@ -57,7 +57,7 @@ class Protocol(Extremum):
 
 
 def extended_local_ergotropy(state: State, terms: Terms, site: int, times: Sequence[float] | Array, kicks: int = 1, *,
-                             starts: int = 1, sweeps: int = 8, method: Method | None = None,
+                             starts: int = 1, sweeps: int = 3, method: Method | None = None,
                              truncation: Truncation | None = None, seed: int = 0) -> Protocol:
     """Largest mean energy of `terms` that unitaries on one qubit draw, with free evolution before each.
 
@@ -68,8 +68,8 @@ def extended_local_ergotropy(state: State, terms: Terms, site: int, times: Seque
         times: Waits to try before each unitary, increasing from 0; the best one is refined between its neighbours. Make
             them dense enough to see every peak of the local ergotropy.
         kicks: Number of unitaries.
-        starts: Protocols to begin with: the greedy one, and random ones for two unitaries or more.
-        sweeps: Most rounds in which every unitary in turn is optimised with the others fixed.
+        starts: Protocols to begin with: the greedy one, then with random waits before all unitaries but the last.
+        sweeps: Most rounds of optimising every unitary together with the last, and the last wait.
         method: How the state evolves; None lets the engine choose.
         truncation: Bond cap and discarded weight of the evolution.
         seed: Of the random starts.
@@ -157,15 +157,16 @@ def _optimised(free: Free, state: State, site: int, grid: Array, kicks: int, swe
     for _ in range(sweeps if kicks > 1 else 0):
         before = left
         for k in range(kicks - 1):
-            def energy(u: Array, k: int = k) -> float:
+            def last_form(u: Array, k: int = k) -> Array:
                 moved = act(ready[k], u, site)
-                for wait, later in zip(waits[k + 1:], unitaries[k + 1:], strict=True):
+                for wait, later in zip(waits[k + 1:-1], unitaries[k + 1:-1], strict=True):
                     moved = act(free.after(moved, wait), later, site)
-                return float(moved.expect(free.terms).real)
+                return form_of_moments(one_moment(free.after(moved, waits[-1]), free.terms, site))
 
-            unitaries[k] = least(form_of_trials(energy))[1]
+            found = least_of_pair(form_of_trials(last_form))
+            if found[0] < left:
+                left, unitaries[k], unitaries[-1] = found
             ready[k + 1] = free.after(act(ready[k], unitaries[k], site), waits[k + 1])
-        left, unitaries[-1] = least(form_of_moments(one_moment(ready[-1], free.terms, site)))
         last = _best_wait(free, act(ready[-2], unitaries[-2], site), site, grid)
         if last[2] < left:
             waits[-1], ready[-1], left, unitaries[-1] = last

@@ -86,8 +86,7 @@ def coherent_ergotropy(rho: Array, h: Array) -> float:
 
 
 def dephased(rho: Array, h: Array) -> Array:
-    """`rho` without its coherence between levels of different energy, sum_e P_e rho P_e; arguments as for `ergotropy`.
-    """
+    """`rho` without coherence between levels of different energy, sum_e P_e rho P_e; arguments as for `ergotropy`."""
     _spectra(rho, h)
     levels, u = np.linalg.eigh(h)
     close = DEGENERATE * (levels[-1] - levels[0]) + 1e-14 * np.abs(levels).max()
