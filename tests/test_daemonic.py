@@ -6,6 +6,7 @@ import solved
 from scipy.optimize import minimize
 
 import mps_battery as mb
+from mps_battery.measure.work import directions
 from mps_battery.measure.work.daemonic import (
     DaemonicErgotropy,
     block_daemonic_ergotropy,
@@ -196,6 +197,30 @@ def test_best_direction(check):
 def test_best_direction_of_many(check):
     gaps = [check(seed) for seed in range(2, 122)]
     assert np.quantile(gaps, 0.95) < 1e-6, gaps
+
+
+@pytest.mark.parametrize("back", [0.0, 1.0])
+def test_bounds_of_triangles(back):
+    """No direction inside a triangle passes its bound, with and without a part that is quadratic in the direction."""
+    rng = np.random.default_rng(11)
+    for _ in range(60):
+        form = np.array([[hermitian(rng, 2) for _ in range(4)] for _ in range(4)])
+        form = form + form.swapaxes(0, 1)
+        form[1:, 1:] = back * form[1:, 1:] + np.multiply.outer(np.eye(3), hermitian(rng, 2))
+        levels = np.sort(rng.normal(size=2))
+        parts = directions._parts(form)
+
+        def work(x, levels=levels):
+            return -np.linalg.eigvalsh(x)[:, ::-1] @ levels
+
+        corners = rng.normal(size=3) + rng.choice([0.05, 0.4]) * rng.normal(size=(1, 3, 3))
+        corners /= np.linalg.norm(corners, axis=2, keepdims=True)
+        inner = rng.dirichlet(np.ones(3), size=40) @ corners[0]
+        inner /= np.linalg.norm(inner, axis=1, keepdims=True)
+        m = np.stack([np.c_[np.ones(40), inner], np.c_[np.ones(40), -inner]])
+        outcomes = np.einsum("skj,ski,ijab->skab", m, m, form) / 4
+        values = work(outcomes[0]) + work(outcomes[1])
+        assert values.max() <= directions._bound(corners, parts, work)[0] + 1e-12
 
 
 # -- facts -----------------------------------------------------------------------------------------------------------

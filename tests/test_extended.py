@@ -8,7 +8,7 @@ from scipy.optimize import minimize, minimize_scalar
 
 import mps_battery as mb
 from mps_battery.measure.work.extended import ExtendedLocalErgotropy, extended_local_ergotropy
-from mps_battery.measure.work.inside import spectrum_bounds
+from mps_battery.measure.work.own import spectrum_bounds
 from mps_battery.models import spin_chain
 
 

@@ -25,7 +25,7 @@ from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
 from mps_battery.measure.work.ergotropy import check_energy, need_qubit, one_moment, pauli_correlations
 from mps_battery.measure.work.extremum import Extremum
-from mps_battery.measure.work.inside import block, own_energy
+from mps_battery.measure.work.own import block, own_energy
 from mps_battery.measure.work.passive import DEGENERATE, ergotropy
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS, check_kept, entropy_of

@@ -25,8 +25,8 @@ from mps_battery.measure.snapshot import Snapshot, site_moments
 from mps_battery.measure.work.coherent import unit_vector
 from mps_battery.measure.work.directions import PAULI4, Work, best_direction, quadratic_form
 from mps_battery.measure.work.ergotropy import check_energy, need_qubit, pauli_correlations, qubit_extremes
-from mps_battery.measure.work.inside import block, own_energy
 from mps_battery.measure.work.one_site import act
+from mps_battery.measure.work.own import block, own_energy
 from mps_battery.measure.work.passive import ergotropy
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS, check_kept

@@ -28,8 +28,8 @@ from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
 from mps_battery.measure.work.ergotropy import cell_extremes, check_energy, need_qubit, one_moment
 from mps_battery.measure.work.extremum import Extremum
-from mps_battery.measure.work.inside import spectrum_bounds
 from mps_battery.measure.work.one_site import act, form_of_moments, form_of_trials, least, least_of_pair
+from mps_battery.measure.work.own import spectrum_bounds
 from mps_battery.measure.work.passive import ergotropy
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS

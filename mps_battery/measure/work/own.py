@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,28 +19,10 @@ CLUSTER = 2**8
 """Largest dimension of a cluster whose spectrum bounds that of the whole."""
 
 
-def inside(terms: Terms, sites: Sequence[int]) -> Terms:
-    """The products that act on these sites and on no others, on the chain of these sites in ascending order.
-
-    Constants are left out.
-    """
-    _, order = check_kept(sites, terms.sites)
-    kept = set(order)
-    return _on_chain(terms, order, [(p, c) for p, c in terms.products if p and kept.issuperset(n for n, _ in p)])
-
-
-def _on_chain(terms: Terms, order: Sequence[int], products: Iterable[Weighted]) -> Terms:
-    """Some of the products on the chain of the sites in `order`."""
-    place, own = {n: k for k, n in enumerate(order)}, Terms([terms.sites[n] for n in order])
-    for product, c in products:
-        own._add(tuple((place[n], o) for n, o in product), c)
-    return own
-
-
 def own_energy(terms: Terms, sites: Sequence[int]) -> Array:
     """The energy of a block alone as a dense matrix, ascending sites, the first one leading; never empty."""
-    own = inside(terms, sites)
-    if len(own) == 0:
+    own = terms.within(check_kept(sites, terms.sites)[1])
+    if not any(product for product, _ in own.products):
         raise InputError(f"Argument `sites` must hold at least one product of the energy, but none acts within "
                          f"{sorted(int(n) for n in sites)} alone.")
     return own.to_dense()
@@ -73,7 +55,10 @@ def spectrum_bounds(terms: Terms) -> tuple[float, float]:
         else:
             clusters.append((set(support), alike[support]))
     for sites, products in clusters:
-        levels = np.linalg.eigvalsh(_on_chain(terms, sorted(sites), products).to_dense())
+        cluster = Terms(terms.sites)
+        for product, c in products:
+            cluster._add(product, c)
+        levels = np.linalg.eigvalsh(cluster.within(sorted(sites)).to_dense())
         low, high = low + levels[0], high + levels[-1]
     return float(low), float(high)
 
