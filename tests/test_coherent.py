@@ -114,6 +114,7 @@ def test_blocks_are_certified(seed):
     found = coherence_constrained_work(rho, h, asked)
     energy = np.trace(rho @ h).real
     assert found.gap < 1e-8
+    np.testing.assert_allclose(found.unitaries[0] @ found.unitaries[0].conj().T, np.eye(len(h)), atol=1e-12)
     after = found.unitaries[0] @ rho @ found.unitaries[0].conj().T
     assert abs(energy - np.trace(after @ h).real - found.value) < 1e-10
     assert abs(shannon(populations(after, h)) - mixed - kept) < 1e-8
@@ -200,6 +201,8 @@ def test_degenerate_levels():
     down = np.diag([0.5, 0.3, 0.2, 0, 0, 0]).astype(complex)
     free = coherence_constrained_work(down, np.diag(levels), np.log(3) - shannon(np.array([0.5, 0.3, 0.2])) - 1e-3)
     assert free.value == pytest.approx(0, abs=1e-9)
+    after = free.unitaries[0] @ down @ free.unitaries[0].conj().T
+    assert shannon(np.diag(after).real) == pytest.approx(np.log(3) - 1e-3, abs=1e-9)
     assert coherence_constrained_work(down, np.eye(6), 0.1).value == pytest.approx(0, abs=1e-12)
 
 

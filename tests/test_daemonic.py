@@ -205,6 +205,8 @@ def test_bounds_of_triangles(back):
     rng = np.random.default_rng(11)
     for _ in range(60):
         form = np.array([[hermitian(rng, 2) for _ in range(4)] for _ in range(4)])
+        form[0, 1:] *= rng.choice([0, 1])
+        form[1:, 0] = form[0, 1:]
         form = form + form.swapaxes(0, 1)
         form[1:, 1:] = back * form[1:, 1:] + np.multiply.outer(np.eye(3), hermitian(rng, 2))
         levels = np.sort(rng.normal(size=2))
@@ -213,7 +215,7 @@ def test_bounds_of_triangles(back):
         def work(x, levels=levels):
             return -np.linalg.eigvalsh(x)[:, ::-1] @ levels
 
-        corners = rng.normal(size=3) + rng.choice([0.05, 0.4]) * rng.normal(size=(1, 3, 3))
+        corners = rng.normal(size=3) + rng.choice([0.05, 0.4, 2.0]) * rng.normal(size=(1, 3, 3))
         corners /= np.linalg.norm(corners, axis=2, keepdims=True)
         inner = rng.dirichlet(np.ones(3), size=40) @ corners[0]
         inner /= np.linalg.norm(inner, axis=1, keepdims=True)

@@ -62,6 +62,8 @@ def test_photons_are_drawn_one_by_one_until_nothing_is_left(photons):
     assert mb.local_ergotropy(state, terms, 0) < 1e-12
     one = extended_local_ergotropy(state, terms, 0, times)
     assert one.value == pytest.approx(1, abs=1e-8)
+    touching = np.linalg.eigvalsh(terms.touching(0).to_dense())
+    assert one.bound == pytest.approx(min(photons, np.ptp(touching)), abs=1e-10)
     replayed = mb.MPS.from_dense(terms.sites, _played(state.to_dense(), terms.to_dense(), found, 0, (2, photons + 1)))
     assert abs(photons - replayed.expect(terms).real - found.value) < 1e-10
 
@@ -226,6 +228,18 @@ def test_bounds_of_a_spectrum(seed):
     levels = np.linalg.eigvalsh(terms.to_dense())
     assert low <= levels[0]
     assert levels[-1] <= high
+
+
+def test_bounds_that_are_met():
+    """A chain without interaction: a cell gives what it has; one product of nine bodies: its coefficient."""
+    terms = mb.Terms([mb.Spin()] * 12)
+    for k in range(12):
+        terms += 0.7, ("Z", k)
+    found = extended_local_ergotropy(mb.MPS.product(terms.sites, "up"), terms, 3, [0.0, 0.5])
+    assert found.value == pytest.approx(1.4, abs=1e-12) == found.bound
+    long = mb.Terms([mb.Spin()] * 9)
+    long += -2.0, *(("X", k) for k in range(9))
+    assert spectrum_bounds(long) == pytest.approx((-2, 2))
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
