@@ -28,7 +28,7 @@ CHUNK = 200
 TINY = 1e-300
 
 
-def discords(rhos: Array, dims: Dims = (2, 2)) -> Array:
+def discords(rhos: Array, dims: Dims = (2, 2)) -> Array | float:
     """Discord of rho_AB when party B, a qubit, is measured by orthogonal projections, the best ones.
 
     D = S_B - S_AB + min_n f(n): the mutual information less what the measurement tells about A [Ollivier, Zurek 2001,
@@ -155,12 +155,18 @@ def _newton(parts: Array, n: Array, gradient: Array) -> Array:
     least = np.eye(3)[np.argmin(np.abs(n), axis=1)]
     first = _unit(np.cross(n, least))
     frame = np.stack([first, np.cross(n, first)], 1)                                # x tangent 3
-    bend = [(entropy_left(parts, _unit(n + h * e))[1] - entropy_left(parts, _unit(n - h * e))[1]) / (2 * h)
-            for e in frame.swapaxes(0, 1)]
-    hessian = np.einsum("xak,bxk->xab", frame, np.array(bend)) - np.sum(n * gradient, axis=1)[:, None, None] * np.eye(2)
+    bend = [(_along_sphere(parts, n + h * e) - _along_sphere(parts, n - h * e)) / (2 * h) for e in frame.swapaxes(0, 1)]
+    hessian = np.einsum("xak,bxk->xab", frame, np.array(bend))
     curvature, axes = np.linalg.eigh((hessian + hessian.swapaxes(1, 2)) / 2)
     slope = np.einsum("xab,xak,xk->xb", axes, frame, gradient)
     return -np.einsum("xb,xab,xak->xk", slope / np.maximum(np.abs(curvature), 1e-12), axes, frame)
+
+
+def _along_sphere(parts: Array, n: Array) -> Array:
+    """The gradient of f without its part along n, which is infinite where a remaining state has a kernel."""
+    n = _unit(n)
+    gradient = entropy_left(parts, n)[1]
+    return gradient - np.sum(gradient * n, axis=1, keepdims=True) * n
 
 
 def _unit(vectors: Array) -> Array:

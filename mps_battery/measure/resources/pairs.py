@@ -137,7 +137,7 @@ class _OfPairs(Quantity):
         """Raise where the measure does not apply to a pair of sites."""
 
     @abstractmethod
-    def _values(self, rhos: Array, dims: Dims) -> Array:
+    def _values(self, rhos: Array, dims: Dims) -> Array | float:
         """The measure of a stack of density matrices."""
 
 
@@ -160,7 +160,7 @@ class MutualInformation(_OfPairs):
         pairs: Pairs of sites; None for all pairs of cells.
     """
 
-    def _values(self, rhos: Array, dims: Dims) -> Array:
+    def _values(self, rhos: Array, dims: Dims) -> Array | float:
         return mutual_informations(rhos, dims)
 
 
@@ -172,7 +172,7 @@ class LogNegativity(_OfPairs):
         pairs: Pairs of sites; None for all pairs of cells.
     """
 
-    def _values(self, rhos: Array, dims: Dims) -> Array:
+    def _values(self, rhos: Array, dims: Dims) -> Array | float:
         return log_negativities(rhos, dims)
 
 
@@ -189,7 +189,7 @@ class Concurrence(_OfPairs):
     def _check_sites(self, first: Site, second: Site) -> None:
         _need_qubits(self, first, second)
 
-    def _values(self, rhos: Array, dims: Dims) -> Array:
+    def _values(self, rhos: Array, dims: Dims) -> Array | float:
         return concurrences(rhos)
 
 
@@ -208,7 +208,7 @@ class Discord(_OfPairs):
     def _check_sites(self, first: Site, second: Site) -> None:
         _need_qubits(self, second)
 
-    def _values(self, rhos: Array, dims: Dims) -> Array:
+    def _values(self, rhos: Array, dims: Dims) -> Array | float:
         return discords(rhos, dims)
 
 
@@ -228,5 +228,5 @@ class Steering(_OfPairs):
         must(self.settings in (2, 3, np.inf), "settings", "be 2, 3 or infinity", self.settings)
         _need_qubits(self, first, second)
 
-    def _values(self, rhos: Array, dims: Dims) -> Array:
+    def _values(self, rhos: Array, dims: Dims) -> Array | float:
         return steering_witnesses(rhos, self.settings)

@@ -15,7 +15,7 @@ Dims = tuple[int, int]
 _FLIP = np.array([[0, 0, 0, -1], [0, 0, 1, 0], [0, 1, 0, 0], [-1, 0, 0, 0]])          # Y x Y
 
 
-def mutual_informations(rhos: Array, dims: Dims = (2, 2)) -> Array:
+def mutual_informations(rhos: Array, dims: Dims = (2, 2)) -> Array | float:
     """S_A + S_B - S_AB >= 0.
 
     Args:
@@ -31,7 +31,7 @@ def mutual_informations(rhos: Array, dims: Dims = (2, 2)) -> Array:
     return np.maximum(first + second - whole, 0.0)
 
 
-def log_negativities(rhos: Array, dims: Dims = (2, 2)) -> Array:
+def log_negativities(rhos: Array, dims: Dims = (2, 2)) -> Array | float:
     """ln |rho^T_B|_1, zero for every separable state [Plenio 2005, Phys. Rev. Lett. 95, 090503].
 
     Arguments as for `mutual_informations`. At most ln min(d_A, d_B); for two qubits positive where they are entangled.
@@ -43,22 +43,23 @@ def log_negativities(rhos: Array, dims: Dims = (2, 2)) -> Array:
     return np.maximum(values, 0.0).reshape(rhos.shape[:-2])
 
 
-def concurrences(rhos: Array) -> Array:
+def concurrences(rhos: Array) -> Array | float:
     """Concurrence of two qubits, from 0 (separable) to 1 (Bell) [Wootters 1998, Phys. Rev. Lett. 80, 2245].
 
     max(0, s1 - s2 - s3 - s4) with the singular values of tau_kl = <v_k| YY |v_l*>, where rho = sum_k |v_k><v_k|: these
     are the roots of the eigenvalues of rho YY rho* YY without the rounding that the root of an eigenvalue brings.
+    Eigenvalues of rho below 1e-15 count as zero, since the concurrence depends on their roots.
 
     Args:
         rhos: Density matrices (..., 4, 4).
     """
     weights, vectors = np.linalg.eigh(checked(rhos, (2, 2)))
-    v = vectors * np.sqrt(np.maximum(weights, 0.0))[..., None, :]
+    v = vectors * np.sqrt(np.where(weights > 1e-15, weights, 0.0))[..., None, :]
     s = np.linalg.svd(v.swapaxes(-1, -2) @ _FLIP @ v, compute_uv=False)
     return np.maximum(2 * s[..., 0] - s.sum(axis=-1), 0.0)
 
 
-def steering_witnesses(rhos: Array, settings: float = 3) -> Array:
+def steering_witnesses(rhos: Array, settings: float = 3) -> Array | float:
     """Steering of one qubit by the other, seen where above one, from their correlations T_ab = <sigma_a sigma_b>.
 
     With n = 2 or 3 settings the linear inequality |sum_k <A_k B_k>| <= sqrt(n) [Cavalcanti, Jones, Wiseman, Reid 2009,
