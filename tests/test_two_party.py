@@ -1,5 +1,7 @@
 """Correlations of two parties against searches, quimb, and states known in closed form."""
 
+import itertools
+
 import numpy as np
 import pytest
 import quimb
@@ -58,7 +60,7 @@ def family(seed):
 
 
 def searched_discord(rho, dims=(2, 2)):
-    """The definition: projectors on party B, conditional matrices, a grid over angles and finer ones where it is low."""
+    """The definition: projectors on party B, conditional matrices, finer and finer grids of angles."""
     d = dims[0]
 
     def left(angles):
@@ -353,7 +355,7 @@ def test_all_pairs_of_a_long_chain_are_one_pass():
     rng = np.random.default_rng(3)
     bonds = [1, *[6] * 99, 1]
     chain = mb.MPS((mb.Spin(),) * 100, [rng.normal(size=(a, 2, b)) + 1j * rng.normal(size=(a, 2, b))
-                                        for a, b in zip(bonds, bonds[1:], strict=False)]).canonical(50)
+                                        for a, b in itertools.pairwise(bonds)]).canonical(50)
     pairs = [(i, j) for i in range(100) for j in range(i + 1, 100)]
     found = pair_densities(chain, pairs)
     for k in rng.integers(len(pairs), size=10):
@@ -369,10 +371,10 @@ def test_all_pairs_of_a_long_chain_are_one_pass():
     (lambda s: steering(s, 0, 1, 4), "`settings` must be 2, 3 or infinity"),
     (lambda s: log_negativity(s, [0, 1], [1]), "`b` must have no site in common"),
     (lambda s: pair_densities(s, [(0, 1, 2)]), "`pairs` must be a list of pairs"),
-    (lambda s: discords(np.eye(6) / 6, (2, 3)), "`dims` must end in a qubit"),
-    (lambda s: concurrences(np.eye(4)), "must be Hermitian and have trace one"),
-    (lambda s: concurrences(np.eye(3) / 3), "`rhos` must be density matrices of 2 x 2"),
-    (lambda s: log_negativity(mb.Density.product([mb.Spin()] * 12, "up"), 0, range(1, 12)), "at most 1024 dimensions"),
+    (lambda _: discords(np.eye(6) / 6, (2, 3)), "`dims` must end in a qubit"),
+    (lambda _: concurrences(np.eye(4)), "must be Hermitian and have trace one"),
+    (lambda _: concurrences(np.eye(3) / 3), "`rhos` must be density matrices of 2 x 2"),
+    (lambda _: log_negativity(mb.Density.product([mb.Spin()] * 12, "up"), 0, range(1, 12)), "at most 1024 dimensions"),
 ])
 def test_bad_input(attempt, told):
     state = mb.MPS.product([mb.Spin(), mb.Spin(), mb.Spin(1)], "up")
