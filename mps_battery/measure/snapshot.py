@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from mps_battery.battery import Battery, as_schedule
+from mps_battery.measure.marginals import Pair, pair_densities
 from mps_battery.tensors import environment, trains
 from mps_battery.tensors.mpo import MPO
 from mps_battery.tensors.mps import MPS
@@ -129,6 +131,15 @@ class Snapshot:
     def correlations(self, first: Sequence[Array], second: Sequence[Array]) -> Array:
         """<A_i B_j> for all i, j; O(N^2 chi^3)."""
         return correlations(self.state, first, second)
+
+    def pair_densities(self, pairs: Sequence[Pair]) -> list[Array]:
+        """The density matrix of every pair of sites, the first one leading."""
+        return pair_densities(self.state, pairs)
+
+    @cached_property
+    def cell_pairs(self) -> list[Array]:
+        """The same of all pairs of cells, (first, second), (first, third), ..., (second, third), ..."""
+        return self.pair_densities(list(itertools.combinations(self.battery.cells, 2)))
 
 
 def correlations(state: MPS, first: Sequence[Array], second: Sequence[Array]) -> Array:
