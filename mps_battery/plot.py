@@ -108,8 +108,9 @@ def card_text(run: Run) -> str:
     if run.bars:
         facts.append(("bars", f"largest {budget.worst_bar:.1e} of its quantity, kind: "
                       + ", ".join(sorted({str(b.attrs.get('kind')) for b in run.bars.values()}))))
-    if run.audits:
-        facts.append(("audits", sentence(run.audits)))
+    found = run.audits
+    if found:
+        facts.append(("audits", sentence(found)))
     facts.append(("trusted to", f"t = {budget.t_trust:g}"))
     width = max(len(k) for k, _ in facts)
     return "\n".join(lines + [f"  {k:<{width}}  {v}" for k, v in facts])

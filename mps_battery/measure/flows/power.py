@@ -25,8 +25,8 @@ from mps_battery.checks import InputError, must, number
 
 Array = np.ndarray
 
-MARGIN = 2.0
-"""Factor on the estimated error of interpolations and integrals."""
+MARGIN = 4.0
+"""Factor on the estimated error of the cubic, which holds for close times and is put to use for wide ones too."""
 
 
 @runtime_checkable
@@ -84,7 +84,7 @@ class Curve:
         t, n = self.times, len(self.times)
         kept = np.unique(np.r_[np.arange(0, n, 2), n - 1])
         wide = CubicHermiteSpline(t[kept], self.energy[kept], self.power[kept])
-        error = np.abs(wide(t) - self.energy) / 16 * MARGIN
+        error: Array = np.abs(wide(t) - self.energy) / 16 * MARGIN
         # zero at the times kept: the neighbours left out speak for them
         return np.array([error[max(k - 1, 0):k + 3].max() for k in range(n - 1)])
 
@@ -96,7 +96,7 @@ class Curve:
         inside = self.missed[k] * 16 * (x * (1 - x)) ** 2                 # the shape of the error of the cubic
         slope = self.missed[k] / h * 3.1                                  # its steepest: 16 max |d/dx (x - x^2)^2|
         energy, power = (float(np.interp(time, self.times, b)) for b in (self.energy_bar, self.power_bar))
-        return energy + inside, power + (slope if 0 < x < 1 else 0.0)
+        return float(energy + inside), float(power + (slope if 0 < x < 1 else 0.0))
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def best_trade_off(run: Charged, alpha: float) -> Optimum:
     curve = Curve.of(run)
     t, last = curve.times, float(curve.times[-1])
     cubic = curve.cubic
-    places = [0.0, last] if alpha in (0, 1) else [last]
+    places = [0.0, last]
     for k, (c3, c2, c1, c0) in enumerate(cubic.c.T):
         begin, h = t[k], t[k + 1] - t[k]
         slope = np.array([3 * c3, 2 * c2, c1])
@@ -177,7 +177,7 @@ def best_trade_off(run: Charged, alpha: float) -> Optimum:
               if high >= value[best] - bar[best]]
     inside = 0 < when < last
     width = _blur(curve, when, alpha) if inside else 0.0
-    return Optimum(value[best], bar[best], when, max(width, *rivals), float(cubic(when)), inside)
+    return Optimum(value[best], bar[best], when, max([width, *rivals]), float(cubic(when)), inside)
 
 
 def _blur(curve: Curve, when: float, alpha: float) -> float:

@@ -100,10 +100,11 @@ class Exponent:
 
     Attributes:
         value: The fitted exponent.
-        bar: `scatter` + `drift`.
-        scatter: One standard error, from the bars and from what the law misses of the values.
-        drift: How far a first correction in 1 / size moves the exponent.
+        bar: `drift` + `blur`: the far side of what it drifts to.
+        scatter: Standard error of the fit, from the bars and from what the law misses of the values.
+        drift: How far a first correction in 1 / size moves the exponent, |limit - value|.
         limit: The exponent with that correction: what it drifts to as the sizes grow.
+        blur: Standard error of the limit.
         prefactor: The prefactor of the fit.
         slopes: Local exponents between neighbouring sizes, (sizes - 1,).
         places: Geometric means of the sizes that these belong to.
@@ -114,6 +115,7 @@ class Exponent:
     scatter: float
     drift: float
     limit: float
+    blur: float
     prefactor: float
     slopes: Array
     places: Array
@@ -149,9 +151,9 @@ def scaling_exponent(sizes: Sequence[float] | Array, values: Sequence[float] | A
     straight = np.array([np.ones(len(n)), x]).T
     s = _common_scatter(straight, y, sigma)
     (constant, exponent), covariance = _fit(straight, y, sigma**2 + s**2)
-    (_, limit, _), _ = _fit(np.column_stack([straight, 1 / n]), y, sigma**2 + s**2)
-    scatter, drift = float(covariance[1, 1] ** 0.5), float(abs(limit - exponent))
-    return Exponent(float(exponent), scatter + drift, scatter, drift, float(limit), float(np.exp(constant)),
+    (_, limit, _), wider = _fit(np.column_stack([straight, 1 / n]), y, sigma**2 + s**2)
+    scatter, blur, drift = float(covariance[1, 1] ** 0.5), float(wider[1, 1] ** 0.5), float(abs(limit - exponent))
+    return Exponent(float(exponent), drift + blur, scatter, drift, float(limit), blur, float(np.exp(constant)),
                     np.diff(y) / np.diff(x), np.exp((x[1:] + x[:-1]) / 2))
 
 

@@ -34,7 +34,7 @@ from mps_battery.measure.flows.populations import liouvillian
 from mps_battery.measure.mixed import MixedSnapshot
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Observables, Snapshot
-from mps_battery.tensors import environment
+from mps_battery.tensors import environment, trains
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 
@@ -59,18 +59,33 @@ class Angle(Quantity):
     def measure(self, snapshot: Snapshot) -> float:
         """The angle."""
         start, now = snapshot.observables.start, snapshot.state
-        if isinstance(now, Density):
-            assert isinstance(start, Density)
-            together = start.train.overlap(now.train).real / (start.trace * now.trace)
-            if snapshot.battery.jumps:
-                cosine = together / np.sqrt(start.purity * now.purity)
-            else:
-                rest = max(1 - start.purity, 0.0) * max(1 - now.purity, 0.0)
-                cosine = np.sqrt(max(together + np.sqrt(rest), 0.0))
-        else:
+        if not isinstance(now, Density):
             assert isinstance(start, MPS)
-            cosine = abs(start.overlap(now)) / (start.norm * now.norm)
-        return float(np.arccos(np.clip(cosine, 0.0, 1.0)))
+            return _between(start, now)
+        assert isinstance(start, Density)
+        if snapshot.battery.jumps:
+            return _between(start.train, now.train)
+        lost = [max(1 - state.purity, 0.0) ** 0.5 for state in (start, now)]
+        cosine2 = start.train.overlap(now.train).real / (start.trace * now.trace) + lost[0] * lost[1]
+        apart = lost[0] - lost[1] if abs(start.purity - now.purity) > 1e-13 else 0.0
+        sine2 = (_distance(start.train, now.train, 1 / start.trace, 1 / now.trace) ** 2 + apart**2) / 2    # 1 - G
+        return float(np.arctan2(sine2**0.5, max(cosine2, 0.0) ** 0.5))
+
+
+def _between(start: MPS, now: MPS) -> float:
+    """arccos of the normalised overlap; near one from the distance, since arccos loses half of the digits there."""
+    overlap, lengths = start.overlap(now), (start.norm, now.norm)
+    cosine = min(abs(overlap) / (lengths[0] * lengths[1]), 1.0)
+    if cosine < 0.9:
+        return float(np.arccos(cosine))
+    phase = overlap / abs(overlap)
+    return float(2 * np.arcsin(_distance(start, now, phase / lengths[0], 1 / lengths[1]) / 2))
+
+
+def _distance(start: MPS, now: MPS, first: complex, second: complex) -> float:
+    """|second now - first start|."""
+    factors = [(first * start.tensors[0], *start.tensors[1:]), (-second * now.tensors[0], *now.tensors[1:])]
+    return trains.norm(trains.add(*factors))
 
 
 @dataclass(frozen=True)
@@ -186,16 +201,16 @@ def _least_action(angle: float) -> float:
     if least == 0:
         return 0.0
 
-    def action(grown: float) -> float:
+    def action(grown: Array | float) -> Array:
         """At w = least exp(grown), which resolves small angles."""
         w = least * np.exp(grown)
-        return float(w * np.arcsin(sine / max(sine, np.sqrt(max(w * (2 - w), 0.0)))))
+        return np.asarray(w * np.arcsin(sine / np.maximum(sine, np.sqrt(np.maximum(w * (2 - w), 0.0)))))
 
     grid = np.linspace(0, np.log(max(2 - least, least) / least), 65)
-    near = int(np.argmin([action(x) for x in grid]))
-    found = minimize_scalar(action, bounds=(grid[max(near - 1, 0)], grid[min(near + 1, 64)] + 1e-300), method="bounded",
-                            options={"xatol": 1e-10})
-    return min(float(found.fun), action(float(grid[near])))
+    near = int(np.argmin(action(grid)))
+    around = grid[max(near - 1, 0)], grid[min(near + 1, 64)] + 1e-300
+    found = minimize_scalar(lambda x: float(action(x)), bounds=around, method="bounded", options={"xatol": 1e-10})
+    return float(min(found.fun, action(grid[near])))
 
 
 def speed_limit_time(angle: Array | float, deviation: Array | float, excitation: Array | float | None = None) -> Array:
@@ -215,4 +230,4 @@ def speed_limit_time(angle: Array | float, deviation: Array | float, excitation:
         if excitation is not None:
             other = np.where(angles > 0, margolus_levitin(angles) / np.asarray(excitation, dtype=float), 0.0)
             least = np.maximum(least, other)
-    return least
+    return np.asarray(least)
