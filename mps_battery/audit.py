@@ -127,13 +127,13 @@ def audits(run: Charged) -> dict[str, Audit]:
         if {of, f"bound_{name}"} <= set(data):
             add(name, f"{symbol} <= {claim}", read(of), read(f"bound_{name}"))
     if {"angle", "speed"} <= set(data):
-        speed, speed_bar = read("speed")
-        add("mandelstam_tamm", "angle <= int speed dt", read("angle"), integral(times, speed, speed_bar), grows=True)
+        add("mandelstam_tamm", "angle <= int speed dt", read("angle"), integral(times, *read("speed")), grows=True)
     if "strength" not in data:                             # recorded without jumps only
         return found
     if "angle" in data:
         add("strength", "angle <= int ||H|| dt", read("angle"), integral(times, *read("strength")), grows=True)
     if {"energy", "energy_variance", "speed"} <= set(data):
+        speed, speed_bar = read("speed")
         stored, stored_bar = integral(times, *read("energy_variance"))
         moved, moved_bar = integral(times, speed**2, 2 * speed * speed_bar)
         limit = 2 * np.sqrt(np.maximum(stored * moved, 0.0))

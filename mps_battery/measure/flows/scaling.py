@@ -51,8 +51,9 @@ def collective_advantage(run: Counted, parallel: Counted, resource: str | None =
     Copies of the battery of `parallel` that know nothing of each other make up as many cells as `run` has; their powers
     add. Multiplying a whole Hamiltonian by s divides all times by s, so that any battery charges faster with stronger
     fields: a comparison needs equal resources. Without `resource` the couplings are compared as they are given
-    [eq. 35 of the review doi 10.7498/aps.75.20251507, which finds sqrt(N) for Dicke at equal coupling, and the reply
-    there that the coupling falls with the volume of the cavity]; else both Hamiltonians are scaled to equal resource.
+    [eq. 35 of the review doi 10.7498/aps.75.20251507: sqrt(N) for Dicke at equal coupling, which is gone where the
+    coupling falls with the volume of the cavity, arXiv:2411.04132]; else both are scaled to equal resource, closed
+    batteries only.
 
     Args:
         run: Cells charged together.
