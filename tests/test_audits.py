@@ -321,6 +321,18 @@ def test_bounds_hold_on_random_runs(seed, kind):
     assert "all bounds hold: robertson by" in str(run)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["pure", "closed", "open"])
+def test_bounds_hold_on_forty_random_runs_of_a_kind(kind):
+    """The same by number; every other pure run by TDVP, with the bars of one."""
+    broken = []
+    for seed in range(100, 140):
+        run = mb.charge(random_case(seed, kind).battery, np.linspace(0, 1.5, 21), audits=True,
+                        method=mb.TDVP(dt=0.05) if seed % 2 and kind == "pure" else None)
+        broken += [str(audit) for audit in run.audits.values() if not audit.holds]
+    assert broken == []
+
+
 @pytest.mark.parametrize("battery", [
     lambda: spin_chain.xxz(cells=14), lambda: cavity.dicke(cells=4), lambda: cavity.tavis_cummings(cells=3, loss=0.1),
     lambda: mb.Battery(*_still())], ids=["xxz", "dicke", "leaking", "still"])

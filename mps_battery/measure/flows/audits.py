@@ -12,8 +12,7 @@ spectrum. "The review" is doi 10.7498/aps.75.20251507; its eqs 22 to 25 are in `
 
 * A = H_B + ln(rho) / beta is the free-energy operator, up to a constant. tr(A rho') is the rate of the free energy
   <H_B> - S / beta, and that is what eqs 22 to 24 bound. It is the power of eq. 13 only where S does not change: a
-  Gibbs state of H_B has Delta A = 0 and yet takes up heat [Wang 2021,
-  arXiv:2107.08620].
+  Gibbs state of H_B has Delta A = 0 and yet takes up heat [Wang 2021, arXiv:2107.08620].
 * In eq. 25 the variance of the Hamiltonian needs a factor 4 for I_Q to be the standard quantum Fisher information,
   4 Delta^2 H of a pure state; without it a qubit in a field breaks eq. 24 by a factor 2.
 """
@@ -132,9 +131,9 @@ class FisherBound(Quantity):
     """Delta H_B sqrt(I_E) >= |d<H_B>/dt|, I_E = sum_k (dp_k/dt)^2 / p_k over the populations of the levels of H_B.
 
     Never above QuantumFisherBound(), and in a closed battery, where I_E <= 4 Delta^2 V for every c, never above
-    RobertsonBound() [Julia-Farre et al. 2020, PRR 2, 023113]. Where H_B is a sum of one-site operators with evenly spaced levels it
-    is had at any length; other chains must be within 1024 dimensions. Populations below 1e-16 count as this in both
-    factors, which leaves the bound a bound.
+    RobertsonBound() [Julia-Farre et al. 2020, PRR 2, 023113]. Where H_B is a sum of one-site operators with evenly
+    spaced levels it is had at any length; other chains must be within 1024 dimensions. Populations below 1e-16 count as
+    this in both factors, which leaves the bound a bound.
     """
 
     unit = "energy / time"

@@ -11,8 +11,8 @@ The last with theta = pi / 2 is eq. 21 of the review (doi 10.7498/aps.75.2025150
 Its eq. 17, t >= theta / min(<E>, <Delta E>), is the first of these for Delta E. For the mean energy E of eq. 18 it
 holds between orthogonal states only: a qubit in a field with an excitation of 0.01 moves ten times faster than that.
 What holds there is alpha(F^2) = min over z^2 <= F^2 of (1 + z) / 2 arccos((2 F^2 - 1 - z^2) / (1 - z^2))
-[Giovannetti, Lloyd, Maccone 2003, PRA 67, 052109; Hoernedal, Soennerborn 2023, arXiv:2301.10063], and nothing of the kind
-for H that depends on time [Hoernedal, Soennerborn 2023, PRA 108, 052421].
+[Giovannetti, Lloyd, Maccone 2003, PRA 67, 052109; Hoernedal, Soennerborn 2023, arXiv:2301.10063], and nothing of the
+kind for H that depends on time [Hoernedal, Soennerborn 2023, PRA 108, 052421].
 
 With baths the angle is that of the vectors of rho, cos theta = tr(rho_0 rho) / (|rho_0| |rho|), |rho|^2 = tr rho^2,
 and the speed that of the vector, |rho'_perp| / |rho| with what is along rho taken out [Campaioli, Pollock, Modi 2019,
