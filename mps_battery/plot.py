@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mps_battery.audit import sentence
 from mps_battery.checks import InputError, must
 
 if TYPE_CHECKING:
@@ -107,6 +108,9 @@ def card_text(run: Run) -> str:
     if run.bars:
         facts.append(("bars", f"largest {budget.worst_bar:.1e} of its quantity, kind: "
                       + ", ".join(sorted({str(b.attrs.get('kind')) for b in run.bars.values()}))))
+    found = run.audits
+    if found:
+        facts.append(("audits", sentence(found)))
     facts.append(("trusted to", f"t = {budget.t_trust:g}"))
     width = max(len(k) for k, _ in facts)
     return "\n".join(lines + [f"  {k:<{width}}  {v}" for k, v in facts])

@@ -14,6 +14,8 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
+from mps_battery.audit import Audit, with_audits
+from mps_battery.audit import audits as audits_of
 from mps_battery.battery import Battery, Schedule
 from mps_battery.budget import SAFETY, SAFETY_PROJECTED, Budget, bars_from, relative_bars, shared_times
 from mps_battery.checks import InputError, must
@@ -67,6 +69,11 @@ class Run:
 
         return plot(self, path, overwrite)
 
+    @property
+    def audits(self) -> dict[str, Audit]:
+        """The bounds on power and speed that were recorded, each compared with what it bounds; see `audit`."""
+        return audits_of(self)
+
     def __str__(self) -> str:
         from mps_battery.plot import card_text
 
@@ -74,8 +81,8 @@ class Run:
 
 
 def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Method | None = None,
-           truncation: Truncation | None = None, record: Mapping[str, Quantity] | None = None, bars: bool = True,
-           trust: float = 1e-2, keep_states: bool = False, progress: bool | None = None) -> Run:
+           truncation: Truncation | None = None, record: Mapping[str, Quantity] | None = None, audits: bool = False,
+           bars: bool = True, trust: float = 1e-2, keep_states: bool = False, progress: bool | None = None) -> Run:
     """Charge a battery and record what it stores.
 
     Beside the run itself a second one with twice the step and a hundred times the discarded weight is evolved, at less
@@ -88,6 +95,7 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
         truncation: Bond cap and discarded weight; default bond 256, weight 1e-12.
         record: Name -> quantity; None records energy, power, energy variance, local ergotropy and capacity of every
             cell and the entropy of every cut.
+        audits: Whether to record bounds on power and speed too, and compare in `Run.audits`; see `audit`.
         bars: Whether to evolve the second run.
         trust: Largest bar, relative to the largest value of its quantity, that counts as trusted in `t_trust`.
         keep_states: Whether to keep the state at every time.
@@ -106,11 +114,14 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
     must(isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
     must(isinstance(trust, int | float) and trust > 0, "trust", "be a positive number", trust)
     table = Table(standard_record(battery) if record is None else record, battery)
+    asked = set(table.record)
+    if audits:
+        table = Table(with_audits(table.record, battery), battery)
     begun = clock.perf_counter()
     schedule = generator(battery)
     method, why = choose(schedule, method, truncation, grid)
     observables = MixedObservables(battery) if battery.mixed else Observables(battery)
-    start = battery.initial_state()
+    start = observables.start
     with_bars = bars and not isinstance(method, Exact) and len(grid) > 1
     with _Progress(progress, battery.name, grid[-1] - grid[0], parts=1.4 if with_bars else 1.0) as bar:
         main = _Lane(method, start, observables, schedule, truncation, table, grid, np.arange(len(grid)))
@@ -128,7 +139,7 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
         error_bars = bars_from(data, coarse.dataset(), stride, safety, truncation.weight, main.drift())
     else:
         error_bars = bars_from(data, data, 1) if isinstance(method, Exact) and bars else xr.Dataset()
-    budget = _budget(main, data, error_bars, trust)
+    budget = _budget(main, data, error_bars.drop_vars(set(table.record) - asked, errors="ignore"), trust)
     card = _card(battery, method, why, truncation, data, clock.perf_counter() - begun)
     return Run(data, error_bars, _outcome(method, why, truncation, budget, grid), budget, card, main.evolution.state,
                tuple(main.states))

@@ -92,6 +92,12 @@ class MixedSnapshot(Snapshot):
         return float(unitary), dissipative
 
     @cached_property
+    def generator_moments(self) -> tuple[float, float, float]:
+        """(tr(H rho), tr(H^2 rho), Re tr(H_B H rho)) with H the Hamiltonian that acts at this time."""
+        h = self.generator
+        return self.expect(h), self.expect(h @ h), self.expect(self.observables.energy @ h)
+
+    @cached_property
     def moments(self) -> dict[int, Array]:
         """What one site sees of H_B, for every cell; see `site_moments`."""
         return density_moments(self.state, self.observables.energy, tuple(self.battery.cells))

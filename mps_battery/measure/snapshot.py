@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
+from typing import Any
 
 import numpy as np
 
 from mps_battery.battery import Battery, as_schedule
 from mps_battery.measure.marginals import Pair, pair_densities
 from mps_battery.tensors import environment, trains
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mpo import MPO
 from mps_battery.tensors.mps import MPS
 from mps_battery.terms import Terms
@@ -24,6 +27,21 @@ class Observables:
     """The operators of one battery that are measured again and again, each built once."""
 
     battery: Battery
+
+    @cached_property
+    def start(self) -> MPS | Density:
+        """The state before charging."""
+        return self.battery.initial_state()
+
+    @cached_property
+    def _made(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, build: Callable[..., Any], *given: Hashable) -> Any:
+        """build(observables, *given), called once a battery: for what a single measure needs at every time."""
+        if (build, given) not in self._made:
+            self._made[build, given] = build(self, *given)
+        return self._made[build, given]
 
     @cached_property
     def energy(self) -> MPO:
@@ -41,17 +59,16 @@ class Observables:
         return [h.to_mpo() for h in as_schedule(self.battery.charging).terms]
 
     @cached_property
-    def powers(self) -> list[MPO]:
-        """i [H_k, H_B] of every part of the generator, at numerical rank.
+    def drives(self) -> list[Terms]:
+        """The parts of the generator without H_B where it is in them: the shorter of H_k and H_k - H_B."""
+        return [min(h, h - self.battery.energy, key=len) for h in as_schedule(self.battery.charging).terms]
 
-        H_k may hold H_B itself, which drops out of the commutator: the shorter of H_k and H_k - H_B is used.
-        """
+    @cached_property
+    def powers(self) -> list[MPO]:
+        """i [H_k, H_B] of every part of the generator, at numerical rank, from `drives`."""
         out = []
-        for h in as_schedule(self.battery.charging).terms:
-            shorter: Terms = min(h, h - self.battery.energy, key=len)
-            if len(shorter) == 0:
-                shorter = 0.0 * h
-            g = shorter.to_mpo()
+        for drive in self.drives:
+            g = drive.to_mpo()
             out.append((1j * (g @ self.energy - self.energy @ g)).compress())
         return out
 
@@ -110,6 +127,21 @@ class Snapshot:
         """(unitary, dissipative) part of d<H_B>/dt; nothing dissipates in a pure state."""
         powers = self.observables.powers
         return float(sum(f * self.expect(p) for f, p in zip(self.envelopes, powers, strict=True))), 0.0
+
+    @cached_property
+    def generator(self) -> MPO:
+        """H(t), the Hamiltonian that acts at this time."""
+        parts = [float(f) * g for f, g in zip(self.envelopes, self.observables.generators, strict=True) if f]
+        return reduce(add, parts) if parts else 0.0 * self.observables.generators[0]
+
+    @cached_property
+    def generator_moments(self) -> tuple[float, float, float]:
+        """(<H>, <H^2>, Re <H_B H>) with H the Hamiltonian that acts at this time."""
+        a, h, stored = self.state.tensors, self.generator.tensors, self.observables.energy.tensors
+        values = (environment.expectation(a, h), environment.image_overlap(a, h, h),
+                  environment.image_overlap(a, stored, h))
+        mean, square, product = (float(v.real) / self.norm2 for v in values)
+        return mean, square, product
 
     @cached_property
     def moments(self) -> dict[int, Array]:
