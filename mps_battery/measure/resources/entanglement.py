@@ -13,6 +13,7 @@ from mps_battery.measure.mixed import MixedSnapshot
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
 from mps_battery.tensors.density import Density
+from mps_battery.tensors.mps import entropy_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,18 @@ class Entropy(Quantity):
     def measure(self, snapshot: Snapshot) -> np.ndarray:
         """S of every cut."""
         return np.array([snapshot.state.entropy(b) for b in range(len(snapshot.state) - 1)])
+
+    def bar(self, snapshot: Snapshot, distance: float) -> np.ndarray:
+        """T ln(d - 1) - T ln T - (1 - T) ln(1 - T) for the smaller side, of dimension d, of every cut.
+
+        Where T exceeds 1 - 1/d it is ln d [Fannes 1973; Audenaert 2007, J. Phys. A 40, 8127].
+        """
+        logs = np.log([float(s.d) for s in snapshot.state.sites])
+        log_d = np.minimum(np.cumsum(logs)[:-1], np.cumsum(logs[::-1])[-2::-1])
+        t = min(distance, 1.0)
+        mixing = entropy_of(np.array([t, 1 - t]))
+        # ln(d - 1) without d, which may overflow
+        return np.where(t > -np.expm1(-log_d), log_d, t * (log_d + np.log1p(-np.exp(-log_d))) + mixing)
 
 
 class _OfDensities(Quantity):
