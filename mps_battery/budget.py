@@ -18,6 +18,10 @@ RESOLUTION = 0.02
 """Relative floor of a bar in units of the amplitude that one truncation may drop, sqrt(weight)."""
 SAFETY_PROJECTED = 2.0
 """The same for TDVP, whose error is mostly truncation and shrinks less between the two runs."""
+SAFETY_DENSITY = 2.6
+"""The same for densities: over 50 random runs with loose truncation it covers 98 % of the quantities, 1.3 does 92 %."""
+CAPPED = 2.0
+"""What the factor grows by where the cap on the bond has bound: a smaller cap tells less than a larger weight."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Budget:
         return asdict(self)
 
 
-def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float = SAFETY,
+def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float | np.ndarray = SAFETY,
               weight: float = 0.0, drift: np.ndarray | None = None) -> xr.Dataset:
     """Bars of `data` from a run with twice the step and a hundred times the weight.
 
@@ -72,7 +76,7 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float =
         data: The run.
         coarse: The coarser run, at every `stride`-th time and the last.
         stride: Times of `data` per time of `coarse`.
-        safety: Factor between difference and bar.
+        safety: Factor between difference and bar, one or one a time.
         weight: Allowed weight of one truncation of the finer run.
         drift: How far <H> of a constant generator has moved, at every time: no energy is known better than that.
     """
@@ -87,12 +91,13 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float =
     return xr.Dataset(out)
 
 
-def estimated_bar(values: xr.DataArray, difference: np.ndarray, safety: float, weight: float = 0.0,
+def estimated_bar(values: xr.DataArray, difference: np.ndarray, safety: float | np.ndarray, weight: float = 0.0,
                   drift: np.ndarray | None = None) -> xr.DataArray:
     """The bar of a quantity from differences over its dimensions; see `bars_from` for the arguments."""
     scale = np.max(np.abs(values.values)) if values.size else 0.0
     offset = abs(values.attrs.get("energy_initial", 0.0))
-    bar = safety * difference + ROUNDING * (scale + offset) + RESOLUTION * weight**0.5 * scale
+    factor = np.broadcast_to(safety, len(difference)).reshape(-1, *[1] * (difference.ndim - 1))
+    bar = factor * difference + ROUNDING * (scale + offset) + RESOLUTION * weight**0.5 * scale
     if drift is not None and "energy_initial" in values.attrs:
         bar = np.maximum(bar, 2 * np.maximum.accumulate(drift))
     return xr.DataArray(bar, dims=values.dims, coords=values.coords,

@@ -38,7 +38,7 @@ from mps_battery.liouville import generator
 from mps_battery.measure.mixed import MixedObservables
 from mps_battery.measure.snapshot import Observables
 from mps_battery.record import Table
-from mps_battery.run import Lane, Progress, Recipe, Run, budget_of, card_of, describe, safety_of
+from mps_battery.run import Lane, Progress, Recipe, Run, budget_of, card_of, describe
 from mps_battery.tensors.truncation import Truncation
 
 Array = np.ndarray
@@ -134,7 +134,7 @@ def refine(run: Run, progress: bool | None = None) -> Run:
         data[n] = data[n].copy(data=data[n].values + steps[n].correction + bonds[n].correction)
         data[n].attrs = {**data[n].attrs, "extrapolated": " and ".join(taken) or "no"}
         bars[n] = estimated_bar(data[n], _until_next(steps[n].change) + _until_next(bonds[n].change),
-                                safety_of(corner.method), corner.truncation.weight,
+                                corner.finest.safety(), corner.truncation.weight,
                                 None if taken else corner.finest.drift())
     budget = budget_of(corner.finest, data, bars, recipe.trust)
     outcome = _verdict(run, corner, data, bars, budget)

@@ -15,7 +15,17 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from mps_battery.battery import Battery, Schedule
-from mps_battery.budget import SAFETY, SAFETY_PROJECTED, Budget, bars_from, proven_bars, relative_bars, shared_times
+from mps_battery.budget import (
+    CAPPED,
+    SAFETY,
+    SAFETY_DENSITY,
+    SAFETY_PROJECTED,
+    Budget,
+    bars_from,
+    proven_bars,
+    relative_bars,
+    shared_times,
+)
 from mps_battery.checks import InputError, must
 from mps_battery.evolve.choose import Method, choose, choose_proven, coarser
 from mps_battery.evolve.exact import Exact
@@ -168,7 +178,7 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
             coarse.run(bar, 0.4)
     data = main.dataset()
     if coarse is not None:
-        error_bars = bars_from(data, coarse.dataset(), stride, safety_of(method), truncation.weight, main.drift())
+        error_bars = bars_from(data, coarse.dataset(), stride, main.safety(), truncation.weight, main.drift())
     else:
         error_bars = bars_from(data, data, 1) if isinstance(method, Exact) and bars else xr.Dataset()
     if proven:
@@ -201,11 +211,6 @@ def steps_between(grid: np.ndarray, method: Method) -> np.ndarray:
     return np.maximum(1, np.ceil(np.diff(grid) / longest - 1e-9)).astype(int)
 
 
-def safety_of(method: Method) -> float:
-    """The factor between a difference of runs by a method and a bar."""
-    return SAFETY_PROJECTED if isinstance(method, TDVP) else SAFETY
-
-
 class Lane:
     """One evolution with its record, at some of the times.
 
@@ -226,6 +231,7 @@ class Lane:
                  truncation: Truncation, table: Table, grid: np.ndarray, visits: np.ndarray,
                  pieces: np.ndarray | None = None, proven: bool = False) -> None:
         self.evolution = method.start(start, schedule, truncation, float(grid[0]))  # type: ignore[arg-type]
+        self.method = method
         self.table, self.observables, self.grid, self.visits = table, observables, grid, visits
         self.states: list[MPS | Density] = []
         self.least_eigenvalue = np.inf
@@ -276,6 +282,12 @@ class Lane:
     def all_proven(self) -> bool:
         """Whether every quantity had a rigorous bar."""
         return all(rows[0] is not None for rows in self.proven.values())
+
+    def safety(self) -> np.ndarray:
+        """The factor between a difference of runs and a bar, at every time."""
+        density = isinstance(self.evolution.state, Density)
+        kind = SAFETY_DENSITY if density else SAFETY_PROJECTED if isinstance(self.method, TDVP) else SAFETY
+        return kind * np.where(self.capped_at, CAPPED, 1.0)
 
     def drift(self) -> np.ndarray | None:
         """How far <H> of a constant generator has moved at every time; None for a schedule."""
