@@ -235,6 +235,6 @@ def _verdict(run: Run, corner: _Corner, data: xr.Dataset, bars: xr.Dataset, budg
     taken = {word: [str(n) for n in data if word in data[n].attrs["extrapolated"]] for word in ("step", "weight")}
     step, weight = (", ".join(names) or "none" for names in taken.values())
     return (f"{fate}: half the step moves values by at most {largest(*corner.halving)}, twice the bond at a hundredth "
-            f"of the weight by {largest(corner.widths[0], corner.widths[2])}, relative to its largest value{held}. "
+            f"of the weight by {largest(corner.widths[0], corner.widths[2])}, relative to the largest value{held}. "
             f"Reached t = {end:g} by {describe(corner.method)}; taken to zero step: {step}; to zero discarded weight: "
             f"{weight}.")

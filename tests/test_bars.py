@@ -11,7 +11,7 @@ from methods import dense_record, random_battery
 
 import mps_battery as mb
 from mps_battery.battery import as_schedule
-from mps_battery.evolve.products import layers
+from mps_battery.evolve.products import cheapest, layers
 from mps_battery.evolve.trotter import StepError, expansion
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Observables, Snapshot
@@ -161,6 +161,19 @@ def test_the_distance_of_the_state_is_proven(seed):
     assert evolution.distance() > 1e-6
 
 
+def test_steps_add_up():
+    """Ten steps of the whole length and four of a shorter one, by formulas of fewer stages."""
+    battery = random_battery(rng_of(16), 4)
+    evolution = mb.TEBD(dt=0.1, moving_centre=True).start(battery.initial_state(), as_schedule(battery.charging),
+                                                          mb.Truncation())
+    error = StepError(battery.charging.to_bonds(), [2] * 4, 4)
+    evolution.advance(1.0)
+    assert abs(evolution.splitting_error() / (10 * error(0.1, 5)) - 1) < 1e-9
+    for k in range(4):
+        evolution.advance(1.02 + 0.02 * k)
+    assert abs(evolution.splitting_error() / (10 * error(0.1, 5) + 4 * error(0.02, cheapest(4, 5))) - 1) < 1e-9
+
+
 def test_rounding_stays_far_below_its_allowance():
     """Without truncation and splitting the distance is what is allowed for rounding alone."""
     battery = random_battery(rng_of(4), 2)
@@ -187,7 +200,8 @@ def odd_terms():
 
 
 RECORD = {**mb.STANDARD, "z": mb.Expect("Z"), "sp": mb.Expect("Sp"), "xy": mb.Correlator("X", "Y"),
-          "row": mb.Correlator("Sp", "Sm", 1), "pair": mb.Reduced([2, 0]), "odd": mb.Expect(odd_terms())}
+          "row": mb.Correlator("Sp", "Sm", 1), "pair": mb.Reduced([2, 0]), "odd": mb.Expect(odd_terms()),
+          "current": mb.ChargeCurrent(), "flow": mb.EnergyCurrent()}
 
 
 def pair_of_states(rng, distance):
