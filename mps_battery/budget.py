@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,10 @@ RESOLUTION = 0.02
 """Relative floor of a bar in units of the amplitude that one truncation may drop, sqrt(weight)."""
 SAFETY_PROJECTED = 2.0
 """The same for TDVP, whose error is mostly truncation and shrinks less between the two runs."""
+SAFETY_DENSITY = 2.6
+"""The same for densities: over 50 random runs with loose truncation it covers 98 % of the quantities, 1.3 does 92 %."""
+CAPPED = 2.0
+"""What the factor grows by where the cap on the bond has bound: a smaller cap tells less than a larger weight."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Budget:
         trust: Largest relative bar that is called trusted.
         worst_bar: Largest bar relative to the largest value of its quantity.
         least_eigenvalue: Smallest eigenvalue of any two-site marginal of a density that was met; None for pure states.
+        splitting_error: Proven bound on the norm distance by the steps of a product formula; None where no rigorous
+            bars were asked for.
     """
 
     discarded_weight: float
@@ -49,13 +56,14 @@ class Budget:
     trust: float
     worst_bar: float | None
     least_eigenvalue: float | None = None
+    splitting_error: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers."""
         return asdict(self)
 
 
-def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float = SAFETY,
+def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float | np.ndarray = SAFETY,
               weight: float = 0.0, drift: np.ndarray | None = None) -> xr.Dataset:
     """Bars of `data` from a run with twice the step and a hundred times the weight.
 
@@ -68,7 +76,7 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float =
         data: The run.
         coarse: The coarser run, at every `stride`-th time and the last.
         stride: Times of `data` per time of `coarse`.
-        safety: Factor between difference and bar.
+        safety: Factor between difference and bar, one or one a time.
         weight: Allowed weight of one truncation of the finer run.
         drift: How far <H> of a constant generator has moved, at every time: no energy is known better than that.
     """
@@ -78,18 +86,46 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float =
     out = {}
     for name, values in data.items():
         fine = values.values[shared]
-        difference = np.abs(fine - coarse[name].values)
-        for axis in range(1, difference.ndim):
-            difference = _with_neighbours(difference, axis)
-        difference = np.maximum.accumulate(difference, axis=0)[following]
-        scale = np.max(np.abs(values.values)) if values.size else 0.0
-        offset = abs(values.attrs.get("energy_initial", 0.0))
-        bar = safety * difference + ROUNDING * (scale + offset) + RESOLUTION * weight**0.5 * scale
-        if drift is not None and "energy_initial" in values.attrs:
-            bar = np.maximum(bar, 2 * np.maximum.accumulate(drift))
-        out[name] = xr.DataArray(bar, dims=values.dims, coords=values.coords,
-                                 attrs={"kind": "estimate", "unit": values.attrs.get("unit", "")})
+        difference = largest_so_far(np.abs(fine - coarse[name].values))[following]
+        out[name] = estimated_bar(values, difference, safety, weight, drift)
     return xr.Dataset(out)
+
+
+def estimated_bar(values: xr.DataArray, difference: np.ndarray, safety: float | np.ndarray, weight: float = 0.0,
+                  drift: np.ndarray | None = None) -> xr.DataArray:
+    """The bar of a quantity from differences over its dimensions; see `bars_from` for the arguments."""
+    scale = np.max(np.abs(values.values)) if values.size else 0.0
+    offset = abs(values.attrs.get("energy_initial", 0.0))
+    factor = np.broadcast_to(safety, len(difference)).reshape(-1, *[1] * (difference.ndim - 1))
+    bar = factor * difference + ROUNDING * (scale + offset) + RESOLUTION * weight**0.5 * scale
+    if drift is not None and "energy_initial" in values.attrs:
+        bar = np.maximum(bar, 2 * np.maximum.accumulate(drift))
+    return xr.DataArray(bar, dims=values.dims, coords=values.coords,
+                        attrs={"kind": "estimate", "unit": values.attrs.get("unit", "")})
+
+
+def proven_bars(data: xr.Dataset, proven: Mapping[str, Sequence[Any]]) -> xr.Dataset:
+    """Rigorous bars of the quantities that have them, rounding of the values included.
+
+    Args:
+        data: The run.
+        proven: Name -> `Quantity.bar` at every time; None for a quantity without one.
+    """
+    out = {}
+    for name, rows in proven.items():
+        if rows[0] is not None:
+            values = data[name]
+            scale = np.max(np.abs(values.values)) + abs(values.attrs.get("energy_initial", 0.0))
+            out[name] = xr.DataArray(np.array(rows) + ROUNDING * scale, dims=values.dims, coords=values.coords,
+                                     attrs={"kind": "rigorous", "unit": values.attrs.get("unit", "")})
+    return xr.Dataset(out)
+
+
+def largest_so_far(difference: np.ndarray) -> np.ndarray:
+    """The largest value met until each time, at the place itself and at its neighbours along every axis but time."""
+    for axis in range(1, difference.ndim):
+        difference = _with_neighbours(difference, axis)
+    return np.maximum.accumulate(difference, axis=0)
 
 
 def shared_times(n: int, stride: int) -> np.ndarray:

@@ -104,7 +104,8 @@ def card_text(run: Run) -> str:
         f"energy drift {budget.energy_drift:.1e}" if budget.energy_drift is not None else "",
         f"norm defect {budget.norm_defect:.1e}" if budget.least_eigenvalue is None else
         f"trace defect {budget.norm_defect:.1e}, smallest eigenvalue of a marginal {budget.least_eigenvalue:.1e}",
-        f"Krylov residual {budget.krylov_residual:.1e}" if budget.krylov_residual else ""]))))
+        f"Krylov residual {budget.krylov_residual:.1e}" if budget.krylov_residual else "",
+        f"Trotter error at most {budget.splitting_error:.1e}" if budget.splitting_error is not None else ""]))))
     if run.bars:
         facts.append(("bars", f"largest {budget.worst_bar:.1e} of its quantity, kind: "
                       + ", ".join(sorted({str(b.attrs.get('kind')) for b in run.bars.values()}))))

@@ -8,7 +8,7 @@ import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -17,11 +17,22 @@ from threadpoolctl import threadpool_limits
 from mps_battery.audit import Audit, with_audits
 from mps_battery.audit import audits as audits_of
 from mps_battery.battery import Battery, Schedule
-from mps_battery.budget import SAFETY, SAFETY_PROJECTED, Budget, bars_from, relative_bars, shared_times
+from mps_battery.budget import (
+    CAPPED,
+    SAFETY,
+    SAFETY_DENSITY,
+    SAFETY_PROJECTED,
+    Budget,
+    bars_from,
+    proven_bars,
+    relative_bars,
+    shared_times,
+)
 from mps_battery.checks import InputError, must
-from mps_battery.evolve.choose import Method, choose, coarser
+from mps_battery.evolve.choose import Method, choose, choose_proven, coarser
 from mps_battery.evolve.exact import Exact
 from mps_battery.evolve.tdvp import TDVP
+from mps_battery.evolve.tebd import CentreEvolution
 from mps_battery.liouville import generator
 from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
 from mps_battery.measure.quantity import Quantity
@@ -36,6 +47,31 @@ ONE_THREAD_BELOW = 192
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What a run was made from, and its values before any extrapolation: what `Run.refine` starts from.
+
+    Attributes:
+        battery: What was charged.
+        method: The method with its step filled in.
+        truncation: The truncation.
+        record: Name -> quantity.
+        trust: Largest relative bar that counts as trusted.
+        data: The values as they were measured.
+        discarded: Discarded weight in all, up to every time.
+        steps: Steps between each time and the next.
+    """
+
+    battery: Battery
+    method: Method
+    truncation: Truncation
+    record: Mapping[str, Quantity]
+    trust: float
+    data: xr.Dataset
+    discarded: np.ndarray
+    steps: np.ndarray
+
+
+@dataclass(frozen=True)
 class Run:
     """A charged battery: data, bars, outcome and budget.
 
@@ -47,6 +83,7 @@ class Run:
         card: Facts about model, method and cost, for the record.
         state: The state at the last time; None for a run loaded from a file.
         states: The states at all times, where they were asked for.
+        recipe: What it was made from; None for a run loaded from a file.
     """
 
     data: xr.Dataset
@@ -56,6 +93,16 @@ class Run:
     card: Mapping[str, Any]
     state: MPS | Density | None = field(default=None, repr=False)
     states: Sequence[MPS | Density] = field(default=(), repr=False)
+    recipe: Recipe | None = field(default=None, repr=False)
+
+    def refine(self, progress: bool | None = None) -> Run:
+        """Check convergence with a second step and a second bond, and extrapolate where that is sound.
+
+        See `mps_battery.refine.refine`.
+        """
+        from mps_battery.refine import refine
+
+        return refine(self, progress)
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
         """Write everything but the states to a NetCDF file, atomically; an existing file is kept unless told."""
@@ -82,7 +129,8 @@ class Run:
 
 def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Method | None = None,
            truncation: Truncation | None = None, record: Mapping[str, Quantity] | None = None, audits: bool = False,
-           bars: bool = True, trust: float = 1e-2, keep_states: bool = False, progress: bool | None = None) -> Run:
+           bars: bool | Literal["rigorous"] = True, trust: float = 1e-2, keep_states: bool = False,
+           progress: bool | None = None) -> Run:
     """Charge a battery and record what it stores.
 
     Beside the run itself a second one with twice the step and a hundred times the discarded weight is evolved, at less
@@ -96,7 +144,11 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
         record: Name -> quantity; None records energy, power, energy variance, local ergotropy and capacity of every
             cell and the entropy of every cut.
         audits: Whether to record bounds on power and speed too, and compare in `Run.audits`; see `audit`.
-        bars: Whether to evolve the second run.
+        bars: Whether to evolve the second run. "rigorous" proves bars instead, for a pure state under a constant
+            nearest-neighbour Hamiltonian: TEBD sweeps a moving centre, whose truncations are orthogonal projections
+            (`CentreEvolution.distance`), nested commutators bound its Trotter error (`StepError`), and each quantity
+            turns the distance of the state from the exact evolution of its start into a bar (`Quantity.bar`); those
+            that cannot get an estimate. attrs["kind"] says which it is.
         trust: Largest bar, relative to the largest value of its quantity, that counts as trusted in `t_trust`.
         keep_states: Whether to keep the state at every time.
         progress: Whether to show a progress bar; None shows it on a terminal only.
@@ -110,6 +162,8 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
     if not isinstance(battery, Battery):
         raise InputError(f"Argument `battery` must be a Battery, but is {type(battery).__name__}.")
     grid = check_times(times)
+    must(isinstance(bars, bool) or bars == "rigorous", "bars", "be True, False or 'rigorous'", bars)
+    proven = bars == "rigorous"
     truncation = truncation if truncation is not None else Truncation()
     must(isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
     must(isinstance(trust, int | float) and trust > 0, "trust", "be a positive number", trust)
@@ -119,30 +173,33 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
         table = Table(with_audits(table.record, battery), battery)
     begun = clock.perf_counter()
     schedule = generator(battery)
-    method, why = choose(schedule, method, truncation, grid)
+    method, why = (choose_proven if proven else choose)(schedule, method, truncation, grid)
     observables = MixedObservables(battery) if battery.mixed else Observables(battery)
     start = observables.start
-    with_bars = bars and not isinstance(method, Exact) and len(grid) > 1
-    with _Progress(progress, battery.name, grid[-1] - grid[0], parts=1.4 if with_bars else 1.0) as bar:
-        main = _Lane(method, start, observables, schedule, truncation, table, grid, np.arange(len(grid)))
+    with_bars = bool(bars) and not isinstance(method, Exact) and len(grid) > 1
+    with Progress(progress, battery.name, grid[-1] - grid[0], parts=1.4 if with_bars else 1.0) as bar:
+        main = Lane(method, start, observables, schedule, truncation, table, grid, np.arange(len(grid)), proven=proven)
         main.run(bar, 1.0, keep_states, watch=True)
         coarse = None
-        if with_bars:
+        if with_bars and not (proven and main.all_proven):
             stride = 2 if np.min(np.diff(grid)) <= method.dt else 1  # type: ignore[union-attr]
             loose_method, loose = coarser(method, truncation)
-            coarse = _Lane(loose_method, start, observables, schedule, loose, Table(table.record, battery), grid,
-                           shared_times(len(grid), stride))
+            coarse = Lane(loose_method, start, observables, schedule, loose, Table(table.record, battery), grid,
+                          shared_times(len(grid), stride))
             coarse.run(bar, 0.4)
     data = main.dataset()
     if coarse is not None:
-        safety = SAFETY_PROJECTED if isinstance(method, TDVP) else SAFETY
-        error_bars = bars_from(data, coarse.dataset(), stride, safety, truncation.weight, main.drift())
+        error_bars = bars_from(data, coarse.dataset(), stride, main.safety(), truncation.weight, main.drift())
     else:
         error_bars = bars_from(data, data, 1) if isinstance(method, Exact) and bars else xr.Dataset()
-    budget = _budget(main, data, error_bars.drop_vars(set(table.record) - asked, errors="ignore"), trust)
-    card = _card(battery, method, why, truncation, data, clock.perf_counter() - begun)
+    if proven:
+        error_bars = error_bars.assign(proven_bars(data, main.proven))
+    budget = budget_of(main, data, error_bars.drop_vars(set(table.record) - asked, errors="ignore"), trust)
+    card = card_of(battery, method, why, truncation, data, clock.perf_counter() - begun)
+    recipe = Recipe(battery, method, truncation, table.record, trust, data, np.array(main.discarded),
+                    steps_between(grid, method))
     return Run(data, error_bars, _outcome(method, why, truncation, budget, grid), budget, card, main.evolution.state,
-               tuple(main.states))
+               tuple(main.states), recipe)
 
 
 def check_times(times: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -159,33 +216,58 @@ def check_times(times: Sequence[float] | np.ndarray) -> np.ndarray:
     return grid
 
 
-class _Lane:
-    """One evolution with its record, at some of the times."""
+def steps_between(grid: np.ndarray, method: Method) -> np.ndarray:
+    """How many equal steps of at most `dt` lead from each time to the next."""
+    longest = np.inf if isinstance(method, Exact) or method.dt is None else method.dt
+    return np.maximum(1, np.ceil(np.diff(grid) / longest - 1e-9)).astype(int)
+
+
+class Lane:
+    """One evolution with its record, at some of the times.
+
+    Args:
+        method: How to evolve.
+        start: The state at the first time.
+        observables: The operators of the battery.
+        schedule: What moves the state.
+        truncation: What is cut.
+        table: What is recorded.
+        grid: All times.
+        visits: Indices of the times to visit.
+        pieces: Into how many calls of `advance`, equal in length, the way to each visit is cut; None for one.
+        proven: Whether every quantity is asked for its rigorous bar.
+    """
 
     def __init__(self, method: Method, start: MPS | Density, observables: Observables, schedule: Schedule,
-                 truncation: Truncation, table: Table, grid: np.ndarray, visits: np.ndarray) -> None:
+                 truncation: Truncation, table: Table, grid: np.ndarray, visits: np.ndarray,
+                 pieces: np.ndarray | None = None, proven: bool = False) -> None:
         self.evolution = method.start(start, schedule, truncation, float(grid[0]))  # type: ignore[arg-type]
+        self.method = method
         self.table, self.observables, self.grid, self.visits = table, observables, grid, visits
         self.states: list[MPS | Density] = []
         self.least_eigenvalue = np.inf
         self.generator_energies: list[float] = []
         self.capped_at: list[bool] = []
+        self.discarded: list[float] = []
+        self.proven: dict[str, list[Any]] = {name: [] for name in table.record} if proven else {}
+        self._pieces = np.ones(len(visits), dtype=int) if pieces is None else pieces
         self._conserves = schedule.constant and not observables.battery.jumps
 
-    def run(self, bar: _Progress, share: float, keep_states: bool = False, watch: bool = False) -> None:
+    def run(self, bar: Progress, share: float, keep_states: bool = False, watch: bool = False) -> None:
         """Visit the times; BLAS gets more than one thread only where bonds are large."""
-        before = self.grid[0]
-        for k in self.visits:
+        before = float(self.grid[0])
+        for k, pieces in zip(self.visits, self._pieces, strict=True):
             t = float(self.grid[k])
             small = self.evolution.ledger.max_bond <= ONE_THREAD_BELOW
             with threadpool_limits(1 if small else None, user_api="blas"):
+                for stop in np.linspace(before, t, pieces + 1)[1:]:
+                    self.evolution.advance(float(stop))
                 self._visit(t, keep_states, watch)
             bar.advance(share * (t - before))
             before = t
 
     def _visit(self, t: float, keep_states: bool, watch: bool) -> None:
-        """Evolve to a time and measure there."""
-        self.evolution.advance(t)
+        """Measure at a time that the evolution has reached."""
         state = self.evolution.state
         if isinstance(state, Density):
             assert isinstance(self.observables, MixedObservables)
@@ -196,10 +278,27 @@ class _Lane:
             snapshot = Snapshot(state, t, self.observables)
         self.table.add(snapshot)
         self.capped_at.append(self.evolution.ledger.cap_bound > 0)
+        self.discarded.append(self.evolution.ledger.discarded_weight)
+        if self.proven:
+            assert isinstance(self.evolution, CentreEvolution)
+            distance = self.evolution.distance()
+            for name, quantity in self.table.record.items():
+                self.proven[name].append(quantity.bar(snapshot, distance))
         if watch and self._conserves:
             self.generator_energies.append(sum(snapshot.expect(g) for g in self.observables.generators))
         if keep_states:
             self.states.append(state)
+
+    @property
+    def all_proven(self) -> bool:
+        """Whether every quantity had a rigorous bar."""
+        return all(rows[0] is not None for rows in self.proven.values())
+
+    def safety(self) -> np.ndarray:
+        """The factor between a difference of runs and a bar, at every time."""
+        density = isinstance(self.evolution.state, Density)
+        kind = SAFETY_DENSITY if density else SAFETY_PROJECTED if isinstance(self.method, TDVP) else SAFETY
+        return kind * np.where(self.capped_at, CAPPED, 1.0)
 
     def drift(self) -> np.ndarray | None:
         """How far <H> of a constant generator has moved at every time; None for a schedule."""
@@ -221,7 +320,8 @@ class _Lane:
         return data
 
 
-def _budget(lane: _Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> Budget:
+def budget_of(lane: Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> Budget:
+    """The budget of a lane whose data and bars are given."""
     ledger, grid = lane.evolution.ledger, lane.grid
     trusted = ~np.array(lane.capped_at)
     worst = None
@@ -240,7 +340,8 @@ def _budget(lane: _Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> Bu
         discarded_weight=float(ledger.discarded_weight), state_error=float(ledger.state_error), energy_drift=drift,
         norm_defect=defect, krylov_residual=float(ledger.krylov_residual),
         max_bond=int(ledger.max_bond), cap_bound=int(ledger.cap_bound), t_trust=float(grid[max(last, 0)]), trust=trust,
-        worst_bar=worst, least_eigenvalue=float(lane.least_eigenvalue) if density else None)
+        worst_bar=worst, least_eigenvalue=float(lane.least_eigenvalue) if density else None,
+        splitting_error=lane.evolution.splitting_error() if lane.proven else None)  # type: ignore[union-attr]
 
 
 def _outcome(method: Method, why: str, truncation: Truncation, budget: Budget, grid: np.ndarray) -> str:
@@ -264,8 +365,9 @@ def describe(method: Method) -> str:
     return f"{sites}{type(method).__name__} of {order} order with dt <= {method.dt:.3g}"
 
 
-def _card(battery: Battery, method: Method, why: str, truncation: Truncation, data: xr.Dataset, wall: float
-          ) -> dict[str, Any]:
+def card_of(battery: Battery, method: Method, why: str, truncation: Truncation, data: xr.Dataset, wall: float
+            ) -> dict[str, Any]:
+    """Facts about model, method and cost."""
     from mps_battery import __version__
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0 if sys.platform != "darwin" else 1024.0**2)
@@ -277,7 +379,7 @@ def _card(battery: Battery, method: Method, why: str, truncation: Truncation, da
     }
 
 
-class _Progress:
+class Progress:
     """A progress bar on a terminal, silence elsewhere."""
 
     def __init__(self, wanted: bool | None, name: str, span: float, parts: float) -> None:
@@ -289,7 +391,7 @@ class _Progress:
             self._bar = Progress(console=Console(stderr=True), transient=True)
             self._task = self._bar.add_task(f"charging {name}", total=max(span * parts, 1e-12))
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> Progress:
         if self._bar:
             self._bar.start()
         return self

@@ -28,6 +28,8 @@ Product = tuple[tuple[int, int], ...]
 
 LARGEST_SPARSE, LARGEST_DENSE = 2**24, 2**14
 """Largest dimensions of the whole space that become sparse and dense matrices."""
+LARGEST_BLOCK = 2**8
+"""Largest dimension of a block of sites whose part of a sum is diagonalised for `Terms.width`."""
 
 _MATRICES: list[Array] = []          # operator identifier -> matrix, Frobenius norm sqrt(d), leading entry > 0
 _IDENTIFIERS: dict[bytes, int] = {}
@@ -91,6 +93,7 @@ class Terms:
         self.sites = check_sites(sites)
         self._products: dict[Product, complex] = {}
         self._mpo: MPO | None = None
+        self._width: float | None = None
 
     # -- building ------------------------------------------------------------------------------------------
     def __iadd__(self, other: tuple | Terms) -> Terms:
@@ -115,7 +118,7 @@ class Terms:
             self._products.pop(product, None)
         else:
             self._products[product] = total
-        self._mpo = None
+        self._mpo = self._width = None
 
     def _add_factors(self, entry: tuple, sign: float = 1.0) -> None:
         must(isinstance(entry, tuple) and len(entry) >= 1 and isinstance(entry[0], Number), "term",
@@ -267,6 +270,45 @@ class Terms:
         for n, site in enumerate(self.sites):
             charge += 1.0, (np.diag(site.charges.astype(float)), n)
         return self.commutator(charge).vanishes(1e-12 * max(self.largest, 1e-300))
+
+    @property
+    def width(self) -> float:
+        """Largest minus smallest eigenvalue of Hermitian terms, or a bound on it from above (cached).
+
+        Neighbouring products are gathered in blocks of sites of at most `LARGEST_BLOCK` dimensions, each diagonalised;
+        the widths of blocks add. Exact where all products fit into one block.
+        """
+        if self._width is None:
+            supports: dict[tuple[int, ...], list[Product]] = defaultdict(list)
+            for product in self._products:
+                if product:
+                    supports[tuple(n for n, _ in product)].append(product)
+            self._width = 0.0
+            block: tuple[int, ...] = ()
+            members: list[Product] = []
+            for support in sorted(supports):
+                union = tuple(sorted({*block, *support}))
+                if float(np.prod([float(self.sites[n].d) for n in union])) > LARGEST_BLOCK:
+                    self._width += self._block_width(block, members)
+                    union, members = support, []
+                block, members = union, members + supports[support]
+            self._width += self._block_width(block, members)
+        return self._width
+
+    def _block_width(self, block: tuple[int, ...], members: list[Product]) -> float:
+        """Width of the Hermitian part of a few products on the sites of a block."""
+        dims = [self.sites[n].d for n in block]
+        if float(np.prod([float(d) for d in dims])) > LARGEST_BLOCK:     # one long product and its like
+            return float(sum(2 * abs(self._products[p]) * np.prod([np.linalg.norm(_MATRICES[o], 2) for _, o in p])
+                             for p in members))
+        total = np.zeros((int(np.prod(dims)),) * 2, dtype=complex)
+        for product in members:
+            matrix, factors = np.array([[self._products[product]]]), dict(product)
+            for n, d in zip(block, dims, strict=True):
+                matrix = np.kron(matrix, _MATRICES[factors[n]] if n in factors else np.eye(d))
+            total += matrix
+        spectrum = np.linalg.eigvalsh((total + total.conj().T) / 2)
+        return float(spectrum[-1] - spectrum[0])
 
     def touching(self, n: int) -> Terms:
         """The products that act on site n."""

@@ -138,3 +138,29 @@ def local_work(vector: np.ndarray, h: np.ndarray, site: int, n: int) -> tuple[fl
     form = np.array([[(a.conj() @ (h @ b)).real for b in moved] for a in moved])
     low, *_, high = np.linalg.eigvalsh((form + form.T) / 2)
     return form[0, 0] - low, high - low
+
+
+def random_battery(rng: np.random.Generator, cells: int, jumps: bool = False) -> mb.Battery:
+    """Random fields and three random couplings a bond, another Hamiltonian while charging, a random product start."""
+    sites = [mb.Spin()] * cells
+
+    def energy() -> mb.Terms:
+        terms = mb.Terms(sites)
+        for n in range(cells):
+            for p in "XYZ":
+                terms += rng.normal(), (p, n)
+        for n in range(cells - 1):
+            for p, q in rng.choice(list("XYZ"), size=(3, 2)):
+                terms += 0.7 * rng.normal(), (str(p), n), (str(q), n + 1)
+        return terms
+
+    stored = energy()
+    charging = energy() + (stored if rng.random() < 0.5 else mb.Terms(sites))
+    vectors = rng.normal(size=(cells, 2)) + 1j * rng.normal(size=(cells, 2))
+    leaks = []
+    for n in range(cells if jumps else 0):
+        leak = mb.Terms(sites)
+        leak += 0.3, (str(rng.choice(["Sm", "Z"])), n)
+        leaks.append(mb.Jump(leak))
+    return mb.Battery(sites, range(cells), stored, charging, jumps=leaks,
+                      empty=list(vectors / np.linalg.norm(vectors, axis=1)[:, None]))

@@ -83,17 +83,23 @@ class Grading:
 
 
 class GradedTrain:
-    """Blocks of every site, and where the orthogonality centre is."""
+    """Blocks of every site, and where the orthogonality centre is.
+
+    Attributes:
+        sharp: Whether truncations go by singular values even where Gram matrices would do.
+        lost: Norm of what the vector it was made from had outside its charge, taken as rounding.
+    """
 
     def __init__(self, grading: Grading, blocks: list[Blocks], center: int) -> None:
-        self.grading, self.blocks, self.center = grading, blocks, center
+        self.grading, self.blocks, self.center, self.sharp, self.lost = grading, blocks, center, False, 0.0
 
     @classmethod
     def from_train(cls, tensors: Sequence[Array], grading: Grading) -> GradedTrain | None:
         """Blocks of a dense train (legs vL p vR), centre at site 0; None where the state has no definite charge.
 
         From the left, rows of equal charge are orthonormalised together, which turns every bond into a basis of
-        definite charge whatever it was before. Amplitudes below 1e-13 of the norm are rounding.
+        definite charge whatever it was before. What lies outside, below 1e-6 of the norm, is
+        rounding and remembered as `lost`.
         """
         blocks: list[Blocks] = []
         carry: dict[int, Array] = {0: np.ones((1, 1))}
@@ -114,11 +120,13 @@ class GradedTrain:
             blocks.append(site)
         weights = {m: float(np.linalg.norm(x)) ** 2 for m, x in carry.items()}
         total = max(weights, key=lambda m: weights[m])
-        if sum(weights.values()) - weights[total] > 1e-12 * weights[total]:
+        lost = sum(w for m, w in weights.items() if m != total)
+        if lost > 1e-12 * weights[total]:
             return None
         n = len(blocks) - 1
         blocks[n] = {(q, c): a @ carry[total] for (q, c), a in blocks[n].items() if grading.add(q, c) == total}
         chain = cls(grading, blocks, n)
+        chain.lost = lost**0.5
         chain.move(0)
         return chain
 
@@ -218,7 +226,7 @@ class GradedTrain:
         for m in rows:
             charges[m] = _assemble(theta, rows[m], columns[m])
         # 2. its singular spectra, truncated together
-        spectra = {m: spectrum(a, rightward, truncation.weight) for m, a in charges.items()}
+        spectra = {m: spectrum(a, rightward, 0.0 if self.sharp else truncation.weight) for m, a in charges.items()}
         pooled = np.sort(np.concatenate([w for w, _ in spectra.values()]))[::-1]
         keep, discarded, capped = truncation.kept(pooled)
         ledger.truncated(discarded, keep, capped)

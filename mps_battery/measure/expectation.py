@@ -9,6 +9,7 @@ import numpy as np
 
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must, shown, unknown, whole
+from mps_battery.measure import bounds
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
 from mps_battery.tensors.mps import check_sites
@@ -52,6 +53,13 @@ class Expect(Quantity):
         ops = [snapshot.battery.sites[n].operator(self.what) for n in sites]
         return _real(np.array([np.trace(densities[n] @ o) for n, o in zip(sites, ops, strict=True)]))
 
+    def bar(self, snapshot: Snapshot, distance: float) -> Array | float:
+        """By the width and the standard deviation of the operator."""
+        if isinstance(self.what, Terms):
+            return bounds.of_terms(snapshot, self.what, distance)
+        return np.array([bounds.of_matrix(snapshot.battery.sites[n].operator(self.what), snapshot.site_densities[n],
+                                          distance) for n in self._sites(snapshot.battery)])
+
 
 @dataclass(frozen=True)
 class Correlator(Quantity):
@@ -87,6 +95,14 @@ class Correlator(Quantity):
         table = snapshot.correlations([s.operator(self.first) for s in sites], [s.operator(self.second) for s in sites])
         return _real(table if self.site is None else table[self.site])
 
+    def bar(self, snapshot: Snapshot, distance: float) -> Array:
+        """2 T |A_i B_j|, by the norm of the product."""
+        sites = snapshot.battery.sites
+        first, second = ([s.operator(name) for s in sites] for name in (self.first, self.second))
+        table = np.outer(*(np.array([np.linalg.norm(m, 2) for m in ops]) for ops in (first, second)))
+        np.fill_diagonal(table, [np.linalg.norm(a @ b, 2) for a, b in zip(first, second, strict=True)])
+        return 2 * distance * (table if self.site is None else table[self.site])
+
 
 @dataclass(frozen=True)
 class Reduced(Quantity):
@@ -110,6 +126,11 @@ class Reduced(Quantity):
     def measure(self, snapshot: Snapshot) -> Array:
         """rho, trace one."""
         return snapshot.state.reduced(self.sites).astype(complex)
+
+    def bar(self, snapshot: Snapshot, distance: float) -> Array:
+        """T for every entry: it is a mean of an operator whose Hermitian parts have width one."""
+        d = int(np.prod([snapshot.battery.sites[n].d for n in self.sites]))
+        return np.full((d, d), distance)
 
 
 def _real(values: Array) -> Array:

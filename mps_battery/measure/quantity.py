@@ -24,3 +24,15 @@ class Quantity(ABC):
     @abstractmethod
     def measure(self, snapshot: Snapshot) -> np.ndarray | float:
         """Values along `axes`."""
+
+    def bar(self, snapshot: Snapshot, distance: float) -> np.ndarray | float | None:
+        """How far the values can be from those of any pure state within a trace distance, along `axes`: a theorem.
+
+        None where there is none: such a quantity gets an estimate. See `mps_battery.measure.bounds` for the tools.
+
+        Args:
+            snapshot: A pure state.
+            distance: Largest trace distance |rho - rho'|_1 / 2 of the true state, 0 to 1.
+        """
+        del snapshot, distance
+        return None

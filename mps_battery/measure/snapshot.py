@@ -60,17 +60,27 @@ class Observables:
 
     @cached_property
     def drives(self) -> list[Terms]:
-        """The parts of the generator without H_B where it is in them: the shorter of H_k and H_k - H_B."""
+        """Every part H_k of the generator as it enters i [H_k, H_B]: the shorter of H_k and H_k - H_B."""
         return [min(h, h - self.battery.energy, key=len) for h in as_schedule(self.battery.charging).terms]
 
     @cached_property
     def powers(self) -> list[MPO]:
-        """i [H_k, H_B] of every part of the generator, at numerical rank, from `drives`."""
+        """i [H_k, H_B] of every part of the generator, at numerical rank."""
         out = []
-        for drive in self.drives:
-            g = drive.to_mpo()
+        for h in self.drives:
+            g = h.to_mpo() if len(h) else (0.0 * self.battery.energy).to_mpo()
             out.append((1j * (g @ self.energy - self.energy @ g)).compress())
         return out
+
+    @cached_property
+    def power_terms(self) -> list[Terms]:
+        """The same as Terms."""
+        return [1j * h.commutator(self.battery.energy) for h in self.drives]
+
+    @cached_property
+    def cell_widths(self) -> Array:
+        """Of every cell, the width of the sum of the terms of H_B that touch it."""
+        return np.array([self.battery.energy.touching(n).width for n in self.battery.cells])
 
 
 @dataclass(frozen=True)

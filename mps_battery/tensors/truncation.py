@@ -57,6 +57,7 @@ class Ledger:
         krylov_residual: Sum of the reported residuals of local exponentials.
         max_bond: Largest bond dimension met.
         cap_bound: Number of truncations in which the cap on the bond dropped more than the allowed weight.
+        truncations: Number of truncations.
     """
 
     discarded_weight: float = 0.0
@@ -64,6 +65,7 @@ class Ledger:
     krylov_residual: float = 0.0
     max_bond: int = 1
     cap_bound: int = 0
+    truncations: int = 0
     _sweep: float = field(default=0.0, repr=False)
 
     def truncated(self, discarded: float, bond: int, capped: bool) -> None:
@@ -72,6 +74,7 @@ class Ledger:
         self._sweep += discarded
         self.max_bond = max(self.max_bond, bond)
         self.cap_bound += capped
+        self.truncations += 1
 
     def end_of_sweep(self) -> None:
         """Close a sweep: its losses are orthogonal to each other."""

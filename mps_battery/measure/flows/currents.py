@@ -14,6 +14,7 @@ import numpy as np
 from mps_battery.battery import Battery, as_schedule
 from mps_battery.checks import InputError
 from mps_battery.liouville import adjoint_dissipator
+from mps_battery.measure import bounds
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
 from mps_battery.terms import Terms
@@ -56,6 +57,12 @@ class ChargeCurrent(Quantity):
         return np.array([snapshot.state.expect(charge_current(battery, b, snapshot.time)).real
                          for b in range(len(battery.sites) - 1)])
 
+    def bar(self, snapshot: Snapshot, distance: float) -> np.ndarray:
+        """By the width and the standard deviation of the current."""
+        battery = snapshot.battery
+        return np.array([bounds.of_terms(snapshot, charge_current(battery, b, snapshot.time), distance)
+                         for b in range(len(battery.sites) - 1)])
+
 
 @dataclass(frozen=True)
 class EnergyCurrent(Quantity):
@@ -71,6 +78,12 @@ class EnergyCurrent(Quantity):
         """One value a bond."""
         battery = snapshot.battery
         return np.array([snapshot.state.expect(energy_current(battery, b, snapshot.time)).real
+                         for b in range(len(battery.sites) - 1)])
+
+    def bar(self, snapshot: Snapshot, distance: float) -> np.ndarray:
+        """By the width and the standard deviation of the current."""
+        battery = snapshot.battery
+        return np.array([bounds.of_terms(snapshot, energy_current(battery, b, snapshot.time), distance)
                          for b in range(len(battery.sites) - 1)])
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mps_battery.battery import Battery
 from mps_battery.checks import must
+from mps_battery.measure import bounds
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
 
@@ -24,6 +25,10 @@ class Energy(Quantity):
     def measure(self, snapshot: Snapshot) -> float:
         """<H_B>."""
         return snapshot.energy
+
+    def bar(self, snapshot: Snapshot, distance: float) -> float:
+        """By the width and the standard deviation of H_B."""
+        return bounds.of_moments(snapshot.energy, snapshot.energy_squared, snapshot.battery.energy.width, distance)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,13 @@ class Power(Quantity):
         unitary, dissipative = snapshot.power_parts
         return {"all": unitary + dissipative, "unitary": unitary, "dissipative": dissipative}[self.part]
 
+    def bar(self, snapshot: Snapshot, distance: float) -> float:
+        """By the width and the standard deviation of i [H, H_B]; nothing dissipates in a pure state."""
+        if self.part == "dissipative":
+            return 0.0
+        parts = zip(snapshot.envelopes, snapshot.observables.power_terms, strict=True)
+        return float(sum(abs(f) * bounds.of_terms(snapshot, p, distance) for f, p in parts))
+
 
 @dataclass(frozen=True)
 class EnergyVariance(Quantity):
@@ -63,3 +75,13 @@ class EnergyVariance(Quantity):
     def measure(self, snapshot: Snapshot) -> float:
         """<H_B^2> - <H_B>^2."""
         return snapshot.energy_squared - snapshot.energy**2
+
+    def bar(self, snapshot: Snapshot, distance: float) -> float:
+        """2 T w D + T^2 w^2, at most w^2 / 4, with the width w and the standard deviation D of H_B.
+
+        D' = min_c |(H_B - c) psi| <= |(H_B - E) psi| <= cos(theta) D + sin(theta) w for the true state psi, and the
+        same with the two states exchanged: |D' - D| <= T w. No variance exceeds w^2 / 4 [Popoviciu 1935].
+        """
+        width = snapshot.battery.energy.width
+        variance = max(self.measure(snapshot), 0.0) + 1e-13 * snapshot.energy_squared
+        return float(min(width**2 / 4, 2 * distance * width * variance**0.5 + (distance * width) ** 2))

@@ -14,7 +14,7 @@ from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.resources.entropies import check_alpha, entropy, purity, renyi
 from mps_battery.measure.snapshot import Snapshot
 from mps_battery.tensors.density import Density
-from mps_battery.tensors.mps import check_kept
+from mps_battery.tensors.mps import check_kept, entropy_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,20 @@ class Entropy(Quantity):
     def measure(self, snapshot: Snapshot) -> np.ndarray:
         """S of every cut."""
         return np.array([renyi(s**2, self.alpha) for s in snapshot.state.schmidt_values])
+
+    def bar(self, snapshot: Snapshot, distance: float) -> np.ndarray | None:
+        """T ln(d - 1) - T ln T - (1 - T) ln(1 - T) for the smaller side, of dimension d, of every cut.
+
+        Where T exceeds 1 - 1/d it is ln d [Fannes 1973; Audenaert 2007, J. Phys. A 40, 8127].
+        """
+        if self.alpha != 1:
+            return None
+        logs = np.log([float(s.d) for s in snapshot.state.sites])
+        log_d = np.minimum(np.cumsum(logs)[:-1], np.cumsum(logs[::-1])[-2::-1])
+        t = min(distance, 1.0)
+        mixing = entropy_of(np.array([t, 1 - t]))
+        # ln(d - 1) without d, which may overflow
+        return np.where(t > -np.expm1(-log_d), log_d, t * (log_d + np.log1p(-np.exp(-log_d))) + mixing)
 
 
 @dataclass(frozen=True)

@@ -56,3 +56,7 @@ class LocalCapacity(Quantity):
     def measure(self, snapshot: Snapshot) -> np.ndarray:
         """C of every cell."""
         return cell_extremes(snapshot)[1]
+
+    def bar(self, snapshot: Snapshot, distance: float) -> np.ndarray:
+        """2 T w with the width w of the terms that touch the cell: either extreme moves by at most T w."""
+        return 2 * distance * snapshot.observables.cell_widths

@@ -106,3 +106,11 @@ class LocalErgotropy(Quantity):
     def measure(self, snapshot: Snapshot) -> Array:
         """W of every cell."""
         return cell_extremes(snapshot)[0]
+
+    def bar(self, snapshot: Snapshot, distance: float) -> Array:
+        """2 T w with the width w of H_n, the sum of the terms that touch the cell.
+
+        W is the largest tr(rho (H_n - U+ H_n U)) over unitaries U on the cell, and each of these means moves by at most
+        T times the width of its operator, which is at most 2 w.
+        """
+        return 2 * distance * snapshot.observables.cell_widths
