@@ -40,7 +40,7 @@ STANDARD_MIXED: Mapping[str, Quantity] = {
 }
 """The same for densities."""
 
-_DIMENSIONS = ("time", "site", "other_site", "cell", "other_cell", "cell_pair", "bond", "bath")
+_DIMENSIONS = ("time", "site", "other_site", "cell", "other_cell", "cell_pair", "bond", "bath", "bound")
 
 
 def standard_record(battery: Battery) -> dict[str, Quantity]:

@@ -60,6 +60,17 @@ def test_bars_of_a_solver_that_was_stopped_early(battery):
         assert steady.certificate.current_bar >= abs(steady.certificate.current - exact.certificate.current), method
 
 
+def test_norms_of_what_sweeps_return(battery):
+    """Purity and operator entropy are those of the matrix, of `state` and of `earlier`."""
+    steady = mb.steady_state(battery, method=mb.Sweeps(most=12, first_bond=8), truncation=SMALL, tolerance=1e-13)
+    assert steady.earlier is not steady.state
+    for state in (steady.state, steady.earlier):
+        rho = state.to_dense()
+        assert state.purity == pytest.approx(np.trace(rho @ rho).real, rel=1e-12)
+        vector = mb.Density.from_dense(battery.sites, rho).train
+        assert state.operator_entropy(1) == pytest.approx(vector.entropy(1), rel=1e-9)
+
+
 def test_start_at_the_answer(battery, exact):
     steady = mb.steady_state(battery, method=mb.Sweeps(most=1), truncation=SMALL, start=exact, tolerance=1e-7)
     assert steady.converged

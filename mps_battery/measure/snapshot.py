@@ -13,6 +13,8 @@ import numpy as np
 
 from mps_battery.battery import Battery, as_schedule
 from mps_battery.measure.marginals import Pair, pair_densities
+from mps_battery.measure.work.reach import Reach, energy_on, state_on
+from mps_battery.measure.work.spectrum import Spectrum
 from mps_battery.tensors import environment, trains
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mpo import MPO
@@ -52,6 +54,12 @@ class Observables:
     def energy_squared(self) -> MPO:
         """H_B^2 at its numerical rank."""
         return (self.energy @ self.energy).compress()
+
+    @cached_property
+    def spectra(self) -> tuple[Spectrum, Spectrum]:
+        """What H_B and -H_B on the cells allow unitaries to reach, whatever the state."""
+        own = energy_on(self.battery.energy, sorted(self.battery.cells))
+        return Spectrum(own), Spectrum(-own)
 
     @cached_property
     def generators(self) -> list[MPO]:
@@ -157,6 +165,11 @@ class Snapshot:
     def moments(self) -> dict[int, Array]:
         """What one site sees of H_B, for every cell; see `site_moments`."""
         return site_moments(self.state, self.observables.energy, tuple(self.battery.cells), self._right)
+
+    @cached_property
+    def reach(self) -> Reach:
+        """What unitaries on all cells can make of <H_B>."""
+        return Reach(state_on(self.state, sorted(self.battery.cells)), *self.observables.spectra)
 
     @cached_property
     def site_densities(self) -> list[Array]:

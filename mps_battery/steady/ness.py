@@ -376,5 +376,7 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
             mark = (best, solver.tensors)
         elif stuck or (bond == cap and limited and _stuck(fallen, 6, 0.85)):
             break
-    state = Density(MPS(sites, solver.tensors, 0)).normalised()
-    return state, state if earlier is None else Density(MPS(sites, earlier, 0)).normalised(), 1
+    # the frames of the sweeps are orthonormal where the identity weighs kappa, not in the plain norm
+    state, *before = (Density(MPS(sites, tensors).canonical(0)).normalised()
+                      for tensors in (solver.tensors, earlier) if tensors is not None)
+    return state, before[0] if before else state, 1

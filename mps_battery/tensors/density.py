@@ -165,6 +165,22 @@ class Density:
         rho = rho.transpose([2 * p for p in place] + [2 * p + 1 for p in place]).reshape(size, size)
         return rho / np.trace(rho).real
 
+    def marginal(self, sites: Sequence[int]) -> Density:
+        """The density of rising sites, any number of them, all others traced out."""
+        n_sites = len(self)
+        must(len(sites) >= 1 and sorted({*sites}) == list(sites) and sites[0] >= 0 and sites[-1] < n_sites, "sites",
+             f"be rising sites from 0 to {n_sites - 1}", sites)
+        kept: list[Array] = []
+        open_bond = np.eye(1)
+        for n, t in enumerate(self.train.tensors):
+            if n in sites:
+                kept.append(np.tensordot(open_bond, t, 1))               # v [vL]; [vL] x vR
+                open_bond = np.eye(t.shape[2])
+            else:
+                open_bond = self._local[n].trace[0] * (open_bond @ t[:, 0])
+        kept[-1] = np.tensordot(kept[-1], open_bond, 1)                  # vL x [vR]; [vR] 1
+        return Density(MPS(tuple(self._local[n] for n in sites), kept, None).canonical(0))
+
     def operator_entropy(self, bond: int) -> float:
         """Entropy, in nats, of the Schmidt values of the normalised vector at the cut behind site `bond`."""
         return self.train.entropy(bond)
