@@ -22,7 +22,7 @@ from mps_battery.evolve.exact import Exact
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.liouville import generator
 from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
-from mps_battery.measure.quantity import Quantity
+from mps_battery.measure.quantity import Quantity, TwoTimeQuantity
 from mps_battery.measure.snapshot import Observables, Snapshot
 from mps_battery.record import Table, standard_record
 from mps_battery.tensors.density import Density
@@ -110,7 +110,7 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
     schedule = generator(battery)
     method, why = choose(schedule, method, truncation, grid)
     observables = MixedObservables(battery) if battery.mixed else Observables(battery)
-    start = battery.initial_state()
+    start = observables.initial_state
     with_bars = bars and not isinstance(method, Exact) and len(grid) > 1
     with _Progress(progress, battery.name, grid[-1] - grid[0], parts=1.4 if with_bars else 1.0) as bar:
         main = _Lane(method, start, observables, schedule, truncation, table, grid, np.arange(len(grid)))
@@ -154,6 +154,9 @@ class _Lane:
     def __init__(self, method: Method, start: MPS | Density, observables: Observables, schedule: Schedule,
                  truncation: Truncation, table: Table, grid: np.ndarray, visits: np.ndarray) -> None:
         self.evolution = method.start(start, schedule, truncation, float(grid[0]))  # type: ignore[arg-type]
+        beside = {q: q.companion(observables) for q in table.record.values() if isinstance(q, TwoTimeQuantity)}
+        self.companions = {q: method.start(c, schedule, truncation, float(grid[0]))  # type: ignore[arg-type]
+                           for q, c in beside.items() if c is not None}
         self.table, self.observables, self.grid, self.visits = table, observables, grid, visits
         self.states: list[MPS | Density] = []
         self.least_eigenvalue = np.inf
@@ -174,21 +177,27 @@ class _Lane:
 
     def _visit(self, t: float, keep_states: bool, watch: bool) -> None:
         """Evolve to a time and measure there."""
-        self.evolution.advance(t)
-        state = self.evolution.state
+        for evolution in (self.evolution, *self.companions.values()):
+            evolution.advance(t)
+        state, companions = self.evolution.state, {q: c.state for q, c in self.companions.items()}
         if isinstance(state, Density):
             assert isinstance(self.observables, MixedObservables)
-            snapshot: Snapshot = MixedSnapshot(state, t, self.observables)
+            snapshot: Snapshot = MixedSnapshot(state, t, self.observables, companions)
             if watch:
                 self.least_eigenvalue = min(self.least_eigenvalue, state.least_marginal())
         else:
-            snapshot = Snapshot(state, t, self.observables)
+            snapshot = Snapshot(state, t, self.observables, companions)
         self.table.add(snapshot)
-        self.capped_at.append(self.evolution.ledger.cap_bound > 0)
+        self.capped_at.append(self.cap_bound > 0)
         if watch and self._conserves:
             self.generator_energies.append(sum(snapshot.expect(g) for g in self.observables.generators))
         if keep_states:
             self.states.append(state)
+
+    @property
+    def cap_bound(self) -> int:
+        """How often the bond cap dropped too much, in the state or beside it."""
+        return int(sum(e.ledger.cap_bound for e in (self.evolution, *self.companions.values())))
 
     def drift(self) -> np.ndarray | None:
         """How far <H> of a constant generator has moved at every time; None for a schedule."""
@@ -228,7 +237,7 @@ def _budget(lane: _Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> Bu
     return Budget(
         discarded_weight=float(ledger.discarded_weight), state_error=float(ledger.state_error), energy_drift=drift,
         norm_defect=defect, krylov_residual=float(ledger.krylov_residual),
-        max_bond=int(ledger.max_bond), cap_bound=int(ledger.cap_bound), t_trust=float(grid[max(last, 0)]), trust=trust,
+        max_bond=int(ledger.max_bond), cap_bound=lane.cap_bound, t_trust=float(grid[max(last, 0)]), trust=trust,
         worst_bar=worst, least_eigenvalue=float(lane.least_eigenvalue) if density else None)
 
 

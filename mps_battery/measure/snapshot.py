@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from mps_battery.battery import Battery, as_schedule
 from mps_battery.tensors import environment, trains
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mpo import MPO
 from mps_battery.tensors.mps import MPS
 from mps_battery.terms import Terms
@@ -22,6 +24,11 @@ class Observables:
     """The operators of one battery that are measured again and again, each built once."""
 
     battery: Battery
+
+    @cached_property
+    def initial_state(self) -> MPS | Density:
+        """The state before charging."""
+        return self.battery.initial_state()
 
     @cached_property
     def energy(self) -> MPO:
@@ -62,11 +69,13 @@ class Snapshot:
         state: The state.
         time: Its time.
         observables: The operators of the battery.
+        companions: What evolves beside the state for quantities of two times, one a quantity that asked for it.
     """
 
     state: MPS
     time: float
     observables: Observables
+    companions: Mapping[Any, MPS | Density] = field(default_factory=dict)
 
     @property
     def battery(self) -> Battery:
