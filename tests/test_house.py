@@ -22,8 +22,9 @@ PACKAGE = [p for p in SOURCES if p.is_relative_to(ENGINE)]
 ORDER = ["checks", "sites", "tensors", "terms", "battery", "channels", "liouville", "baths", "evolve", "measure",
          "steady", "record", "budget", "storage", "plot", "run", "spec", "models", "cli"]
 """Files and folders of the package, each importing only those to its left (and its own folder)."""
-INSIDE_FUNCTIONS = {("battery", "steady"), ("run", "mps_battery"), ("storage", "run")}
-"""The other way only where it is called: a ground state as a start, the version of a card, the class of a result."""
+INSIDE_FUNCTIONS = {("battery", "steady"), ("measure", "steady"), ("run", "mps_battery"), ("storage", "run")}
+"""The other way only where it is called: a ground or Gibbs state as a start, the version of a card, the class of a
+result."""
 FOR_TYPES = {("tensors", "terms"), ("storage", "run"), ("plot", "run")}
 """The other way only under TYPE_CHECKING."""
 ONLY_IN = {"tenpy": {"evolve/tenpy.py"}, "quimb": {"tensors/mps.py"}, "pydantic": {"spec.py"}, "typer": {"cli.py"},

@@ -53,7 +53,12 @@ def right_environments(ket: Sequence[Array], operator: Sequence[Array]) -> list[
 
 def expectation(ket: Sequence[Array], operator: Sequence[Array]) -> complex:
     """<ket|operator|ket>, not divided by the norm."""
+    return transition(ket, operator, ket)
+
+
+def transition(bra: Sequence[Array], operator: Sequence[Array], ket: Sequence[Array]) -> complex:
+    """<bra|operator|ket>, not divided by norms."""
     env = edge()
-    for a, w in zip(ket, operator, strict=True):
-        env = from_left(env, a, w)
+    for b, w, a in zip(bra, operator, ket, strict=True):
+        env = from_left(env, a, w, b)
     return complex(env[0, 0, 0])

@@ -36,7 +36,7 @@ def excess(state: MPS | Density, observables: Observables) -> MPS | Density | No
     by = energy.tensors if isinstance(state, MPS) else (-1.0 * cooling(observables.battery.energy)).to_mpo().tensors
     image = trains.apply(by, train.tensors)
     shift = [-mean(state, energy) * train.tensors[0], *train.tensors[1:]]
-    rest = trains.compress(trains.add(image, shift), 1e-15, EIGENSTATE * np.linalg.norm(image[0]))
+    rest = trains.compress(trains.add(image, shift), 1e-15, EIGENSTATE * float(np.linalg.norm(image[0])))
     if np.linalg.norm(rest[0]) <= EIGENSTATE * np.linalg.norm(image[0]):
         return None
     left = MPS(train.sites, rest, 0)
@@ -75,10 +75,8 @@ class Xi2(TwoTimeQuantity):
             local = density_sites(state.sites)
             return variances - 2 * functional(coordinates(energy, local), beside.train.tensors).real / state.trace
         assert isinstance(beside, MPS)
-        env = environment.edge()
-        for bra, w, ket in zip(state.tensors, energy.tensors, beside.tensors, strict=True):
-            env = environment.from_left(env, ket, w, bra)
-        return variances - 2 * float(env[0, 0, 0].real) / snapshot.norm2
+        cross = environment.transition(state.tensors, energy.tensors, beside.tensors)
+        return variances - 2 * cross.real / snapshot.norm2
 
 
 @dataclass(frozen=True)
@@ -102,6 +100,12 @@ def spread(snapshot: Snapshot) -> float:
 
 
 def initial_spread(snapshot: Snapshot) -> float:
-    """V(0)."""
-    seen = snapshot.observables
-    return max(0.0, mean(seen.initial_state, seen.energy_squared) - mean(seen.initial_state, seen.energy) ** 2)
+    """V(0); its root counts in Sigma^2, so that an eigenstate must have none at all."""
+    seen, start = snapshot.observables, snapshot.observables.initial_state
+    rest = excess(start, seen)
+    if rest is None:
+        return 0.0
+    if isinstance(start, MPS):
+        assert isinstance(rest, MPS)
+        return (rest.norm / start.norm) ** 2
+    return max(0.0, mean(start, seen.energy_squared) - mean(start, seen.energy) ** 2)
