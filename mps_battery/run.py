@@ -35,7 +35,7 @@ from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import CentreEvolution
 from mps_battery.liouville import generator
 from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
-from mps_battery.measure.quantity import Quantity
+from mps_battery.measure.quantity import Quantity, TwoTimeQuantity
 from mps_battery.measure.snapshot import Observables, Snapshot
 from mps_battery.record import Table, standard_record
 from mps_battery.tensors.density import Density
@@ -243,6 +243,9 @@ class Lane:
                  pieces: np.ndarray | None = None, proven: bool = False) -> None:
         self.evolution = method.start(start, schedule, truncation, float(grid[0]))  # type: ignore[arg-type]
         self.method = method
+        beside = {q: q.companion(observables) for q in table.record.values() if isinstance(q, TwoTimeQuantity)}
+        self.companions = {q: method.start(c, schedule, truncation, float(grid[0]))  # type: ignore[arg-type]
+                           for q, c in beside.items() if c is not None}
         self.table, self.observables, self.grid, self.visits = table, observables, grid, visits
         self.states: list[MPS | Density] = []
         self.least_eigenvalue = np.inf
@@ -261,23 +264,24 @@ class Lane:
             small = self.evolution.ledger.max_bond <= ONE_THREAD_BELOW
             with threadpool_limits(1 if small else None, user_api="blas"):
                 for stop in np.linspace(before, t, pieces + 1)[1:]:
-                    self.evolution.advance(float(stop))
+                    for evolution in (self.evolution, *self.companions.values()):
+                        evolution.advance(float(stop))
                 self._visit(t, keep_states, watch)
             bar.advance(share * (t - before))
             before = t
 
     def _visit(self, t: float, keep_states: bool, watch: bool) -> None:
         """Measure at a time that the evolution has reached."""
-        state = self.evolution.state
+        state, companions = self.evolution.state, {q: c.state for q, c in self.companions.items()}
         if isinstance(state, Density):
             assert isinstance(self.observables, MixedObservables)
-            snapshot: Snapshot = MixedSnapshot(state, t, self.observables)
+            snapshot: Snapshot = MixedSnapshot(state, t, self.observables, companions)
             if watch:
                 self.least_eigenvalue = min(self.least_eigenvalue, state.least_marginal())
         else:
-            snapshot = Snapshot(state, t, self.observables)
+            snapshot = Snapshot(state, t, self.observables, companions)
         self.table.add(snapshot)
-        self.capped_at.append(self.evolution.ledger.cap_bound > 0)
+        self.capped_at.append(self.cap_bound > 0)
         self.discarded.append(self.evolution.ledger.discarded_weight)
         if self.proven:
             assert isinstance(self.evolution, CentreEvolution)
@@ -299,6 +303,11 @@ class Lane:
         density = isinstance(self.evolution.state, Density)
         kind = SAFETY_DENSITY if density else SAFETY_PROJECTED if isinstance(self.method, TDVP) else SAFETY
         return kind * np.where(self.capped_at, CAPPED, 1.0)
+
+    @property
+    def cap_bound(self) -> int:
+        """How often the bond cap dropped too much, in the state or beside it."""
+        return int(sum(e.ledger.cap_bound for e in (self.evolution, *self.companions.values())))
 
     def drift(self) -> np.ndarray | None:
         """How far <H> of a constant generator has moved at every time; None for a schedule."""
@@ -339,7 +348,7 @@ def budget_of(lane: Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> B
     return Budget(
         discarded_weight=float(ledger.discarded_weight), state_error=float(ledger.state_error), energy_drift=drift,
         norm_defect=defect, krylov_residual=float(ledger.krylov_residual),
-        max_bond=int(ledger.max_bond), cap_bound=int(ledger.cap_bound), t_trust=float(grid[max(last, 0)]), trust=trust,
+        max_bond=int(ledger.max_bond), cap_bound=lane.cap_bound, t_trust=float(grid[max(last, 0)]), trust=trust,
         worst_bar=worst, least_eigenvalue=float(lane.least_eigenvalue) if density else None,
         splitting_error=lane.evolution.splitting_error() if lane.proven else None)  # type: ignore[union-attr]
 

@@ -311,3 +311,32 @@ class DensitySite(Site):
         """rho -> left rho right as a matrix on coordinates, M_ab = tr(G_a left G_b right); (d^2, d^2) complex."""
         g = self.basis
         return np.einsum("aij,bji->ab", g, left @ g @ right)
+
+
+@dataclass(frozen=True)
+class OperatorSite(Site):
+    """Ket and bra of a site as one local space of dimension d^2: operators of any kind, Hermitian or not, as vectors.
+
+    The basis is |p><q| at index p d + q; the charge is that of the ket less that of the bra.
+
+    Args:
+        site: The site whose operators these are.
+    """
+
+    site: Site
+
+    @cached_property
+    def operators(self) -> Mapping[str, Array]:
+        """The identity only."""
+        return {"I": np.eye(self.site.d**2)}
+
+    @cached_property
+    def states(self) -> Mapping[str, Array]:
+        """"identity", of norm one."""
+        return {"identity": np.eye(self.site.d).ravel() / np.sqrt(self.site.d)}
+
+    @cached_property
+    def charges(self) -> Array:
+        """Charge of the ket less charge of the bra."""
+        c = np.asarray(self.site.charges)
+        return np.subtract.outer(c, c).ravel()

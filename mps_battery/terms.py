@@ -405,6 +405,14 @@ def _multiply(left: Product, right: Product) -> tuple[Product, complex]:
     return tuple(sorted(factors.items())), scalar
 
 
+def on_longer_chain(terms: Terms, sites: Sequence[Site]) -> Terms:
+    """The same products on a chain that begins with their own."""
+    new = Terms(sites)
+    must(new.sites[:len(terms.sites)] == terms.sites, "sites", "begin with the chain of the terms", sites)
+    new._products = dict(terms._products)
+    return new
+
+
 def product_of(left: Terms, right: Terms) -> Terms:
     """left right, product by product."""
     left._same_chain(right)

@@ -24,8 +24,8 @@ ORDER = ["checks", "sites", "tensors", "terms", "battery", "channels", "liouvill
 """Files and folders of the package, each importing only those to its left (and its own folder)."""
 INSIDE_FUNCTIONS = {("battery", "steady"), ("measure", "steady"), ("run", "mps_battery"), ("storage", "run"),
                     ("run", "refine")}
-"""The other way only where it is called: a ground state as a start, reference energies, the version of a card, the class of a result,
-what leads from one result to the next."""
+"""The other way only where it is called: a ground or Gibbs state as a start, reference energies, the version of a card,
+the class of a result, what leads from one result to the next."""
 FOR_TYPES = {("tensors", "terms"), ("storage", "run"), ("plot", "run")}
 """The other way only under TYPE_CHECKING."""
 ONLY_IN = {"tenpy": {"evolve/tenpy.py"}, "quimb": {"tensors/mps.py"}, "pydantic": {"spec.py"}, "typer": {"cli.py"},

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from mps_battery.battery import Battery
-from mps_battery.measure.snapshot import Snapshot
+from mps_battery.measure.snapshot import Observables, Snapshot
+from mps_battery.tensors.density import Density
+from mps_battery.tensors.mps import MPS
 
 
 class Quantity(ABC):
@@ -36,3 +38,11 @@ class Quantity(ABC):
         """
         del snapshot, distance
         return None
+
+
+class TwoTimeQuantity(Quantity):
+    """A quantity of two times, <A(t) B(0)>: the run carries B times the start along, as `snapshot.companions[self]`."""
+
+    @abstractmethod
+    def companion(self, observables: Observables) -> MPS | Density | None:
+        """What evolves beside the state, of any norm or trace; None where the value needs nothing."""

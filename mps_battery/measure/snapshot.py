@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
@@ -99,11 +99,13 @@ class Snapshot:
         state: The state.
         time: Its time.
         observables: The operators of the battery.
+        companions: What evolves beside the state for quantities of two times, one a quantity that asked for it.
     """
 
     state: MPS
     time: float
     observables: Observables
+    companions: Mapping[Any, MPS | Density] = field(default_factory=dict)
 
     @property
     def battery(self) -> Battery:

@@ -1,0 +1,270 @@
+"""Two measurements of an energy as one observable, so that work has a state and an operator like anything else.
+
+Measure H, charge by U, measure H again: the work w = E_m - E_n has the characteristic function
+G(u) = tr[U+ exp(iuH) U exp(-iuH) rho] where rho commutes with H [Talkner, Lutz, Haenggi 2007, PRE 75, 050102]. In the
+right picture that is <bra| exp(iuW) |ket> with one Hermitian work operator W:
+
+    an eigenstate of H, energy E:   bra = ket = U |psi>,             W = H - E;
+    a Gibbs state, rho = X X+:      bra = ket = U X as a vector,     W = [H, .];
+    any rho that commutes with H:   bra = U / sqrt(D), ket = sqrt(D) U rho, W = [H, .];
+    a pure state of many levels:    bra = ket = U |Psi>, W = H - x, where |Psi> = sum_x K_x |psi> |x> holds the pointer
+                                    x of a first measurement of finite resolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mps_battery.battery import Battery, Schedule, as_schedule
+from mps_battery.checks import InputError
+from mps_battery.evolve.choose import Method, choose, coarser
+from mps_battery.liouville import cooling, superoperators, unitary
+from mps_battery.sites import Levels, OperatorSite
+from mps_battery.tensors import environment, trains
+from mps_battery.tensors.density import Density
+from mps_battery.tensors.mps import MPS
+from mps_battery.tensors.truncation import Truncation
+from mps_battery.terms import Terms, matrix_of, on_longer_chain
+
+Array = np.ndarray
+
+SHARP = 1e-9
+"""Below this part of |H psi|, or of |{H, rho}|, a spread of levels counts as rounding."""
+COMMUTES = 1e-6
+"""The same for [H, rho] of a density, which may come from an evolution."""
+
+FIRST, SECOND = 1e-8, 1e-5
+"""Singular values left out of W |ket> and of W^2 |ket>, of whose norms they change the square only by their squares."""
+
+
+@dataclass
+class Solver:
+    """A method and a truncation for all evolutions behind one answer, and what they cost.
+
+    Args:
+        method: TEBD, TDVP or Exact; None lets the engine choose.
+        truncation: Bond cap and discarded weight.
+        rough: Whether to take twice the step and a hundred times the weight, to read a bar from.
+    """
+
+    method: Method | None
+    truncation: Truncation
+    rough: bool = False
+    max_bond: int = field(default=1, init=False)
+    capped: bool = field(default=False, init=False)
+
+    def walk(self, state: MPS, generator: Schedule | Terms, times: Array, importance: Array | None = None
+             ) -> Iterator[MPS]:
+        """The state at increasing times, at the first of which it is what was given.
+
+        With `importance`, factors from 1 downwards, amplitudes that count less at later times are kept less precisely.
+        """
+        schedule = as_schedule(generator)
+        method, _ = choose(schedule, self.method, self.truncation, times)
+        truncation = self.truncation
+        if self.rough:
+            method, truncation = coarser(method, truncation)
+        evolution = method.start(state, schedule, truncation, float(times[0]))
+        for k, t in enumerate(times):
+            if importance is not None:
+                weight = min(1e-4, max(truncation.weight, 1e-16) / importance[k] ** 2)
+                evolution.truncation = replace(truncation, weight=weight)   # type: ignore[union-attr]
+            evolution.advance(float(t))
+            self.max_bond = max(self.max_bond, evolution.ledger.max_bond)
+            self.capped |= evolution.ledger.cap_bound > 0
+            moved = evolution.state
+            assert isinstance(moved, MPS)
+            yield moved
+
+    def carry(self, state: MPS, generator: Schedule | Terms, begin: float, end: float) -> MPS:
+        """The state at the end, with a ten-thousandth of the weight: all of G and the moments rest on it."""
+        once = replace(self, truncation=replace(self.truncation, weight=1e-4 * self.truncation.weight))
+        *_, last = once.walk(state, generator, np.array([begin, end]) if end > begin else np.array([begin]))
+        self.max_bond, self.capped = max(self.max_bond, once.max_bond), self.capped or once.capped
+        return last
+
+
+@dataclass(frozen=True)
+class Picture:
+    """G(u) = scale <bra| exp(iuW) |ket>.
+
+    Attributes:
+        bra: A state.
+        ket: The same state, except for densities without a root.
+        work: W, without the pointer.
+        scale: Product of the norms that were taken out.
+        pointer: Readings of the last site, which W subtracts; None where there is no pointer.
+        blur: Standard deviation of the noise of the pointer, an independent part of the work.
+    """
+
+    bra: MPS
+    ket: MPS
+    work: Terms
+    scale: float = 1.0
+    pointer: Array | None = None
+    blur: float = 0.0
+
+    def characteristic(self, u: Array, width: float, solver: Solver) -> Array:
+        """G on an even grid that begins at 0, as precisely as a Gaussian of standard deviation `width` will need it."""
+        return np.array([self._overlap(bra, ket, x) for x, (bra, ket) in zip(u, self.pairs(u, width, solver),
+                                                                            strict=True)])
+
+    def pairs(self, u: Array, width: float, solver: Solver) -> Iterator[tuple[MPS, MPS]]:
+        """exp(-iuW/2) |bra> and exp(iuW/2) |ket> without the pointer: half of every step moves either."""
+        window = np.exp(-0.5 * (width**2 - self.blur**2) * u**2)
+        return zip(solver.walk(self.bra, 0.5 * self.work, u, window),
+                   solver.walk(self.ket, -0.5 * self.work, u, window), strict=True)
+
+    def _overlap(self, bra: MPS, ket: MPS, u: float) -> complex:
+        tensors = list(ket.tensors)
+        if self.pointer is not None:
+            tensors[-1] = tensors[-1] * np.exp(-1j * u * self.pointer)[:, None]
+        return self.scale * trains.overlap(bra.tensors, tensors)
+
+    def moments(self) -> tuple[float, float, float, float]:
+        """Mean and central moments two to four of the work; the noise of the pointer is taken off."""
+        w = self.work.copy()
+        if self.pointer is not None:
+            w -= 1.0, (np.diag(self.pointer), len(w.sites) - 1)
+        mean = self.scale * trains.overlap(self.bra.tensors, trains.apply(w.to_mpo().tensors, self.ket.tensors)).real
+        w -= (mean,)
+        mpo = w.to_mpo().tensors
+        kets = [trains.apply(mpo, self.ket.tensors, FIRST)]
+        bras = kets if self.bra is self.ket else [trains.apply(mpo, self.bra.tensors, FIRST)]
+        second = self.scale * trains.overlap(bras[0], kets[0]).real
+        third = self.scale * environment.expectation(kets[0], mpo, bras[0]).real
+        kets.append(trains.apply(mpo, kets[0], SECOND))
+        if bras is not kets:
+            bras.append(trains.apply(mpo, bras[0], SECOND))
+        fourth = self.scale * trains.overlap(bras[1], kets[1]).real
+        noise = self.blur**2
+        return mean, second - noise, third, fourth - 6 * (second - noise) * noise - 3 * noise**2
+
+
+def charged(battery: Battery, energy: Terms, begin: float, end: float, beta: float | None, resolution: float | None,
+            solver: Solver) -> Picture:
+    """The picture behind the charging of a battery from `begin` to `end`."""
+    if battery.jumps:
+        raise InputError("Argument `battery` must have no jumps for work by two measurements, which counts what a "
+                         "unitary brings.")
+    if beta is not None:
+        return _of_operators(battery, energy, begin, end, _gibbs_root(energy, beta, solver), solver)
+    start = battery.initial_state()
+    if isinstance(start, Density):
+        change = trains.norm(trains.apply(unitary(energy).to_mpo().tensors, start.train.tensors))
+        size = trains.norm(trains.apply(cooling(energy).to_mpo().tensors, start.train.tensors))
+        if change > COMMUTES * max(size, energy.largest * start.train.norm):
+            raise InputError("Argument `battery` must start from a state that commutes with the measured energy, or "
+                             "from a pure one; for a small system two_point_distribution takes any density.")
+        return _of_operators(battery, energy, begin, end, start, solver)
+    level = (start.expect(energy)).real
+    offset = energy.copy()
+    offset -= (level,)
+    spread = trains.norm(trains.apply(offset.to_mpo().tensors, start.tensors))
+    if spread > SHARP * max(energy.largest, abs(level)):
+        if resolution is None:
+            raise InputError(f"Argument `resolution` must be given where the start spreads over levels (here by "
+                             f"{spread:.3g}): a first measurement decides what coherence between them is left.")
+        start, readings = _measured(start, offset, resolution, solver)
+        sites = start.sites
+        lifted = Schedule([(on_longer_chain(h, sites), f) for h, f in as_schedule(battery.charging).parts])
+        moved = solver.carry(start, lifted, begin, end)
+        return Picture(moved, moved, on_longer_chain(offset, sites), pointer=readings, blur=resolution)
+    moved = solver.carry(start, as_schedule(battery.charging), begin, end)
+    return Picture(moved, moved, offset)
+
+
+# -- states of operators -----------------------------------------------------------------------------------------
+def _of_operators(battery: Battery, energy: Terms, begin: float, end: float, rho: Density | MPS, solver: Solver
+                  ) -> Picture:
+    """The picture of a root X (MPS) or of a density without one."""
+    schedule = superoperators([(from_left(h), f) for h, f in as_schedule(battery.charging).parts])
+    work = commutator(energy)
+    if isinstance(rho, MPS):
+        moved = solver.carry(rho, schedule, begin, end)
+        return Picture(moved, moved, work)
+    rho = rho.normalised()
+    ket, bra = vector(rho), MPS.product(work.sites, "identity")
+    scale = float(np.sqrt(np.prod([float(s.d) for s in rho.sites])) * rho.train.norm)
+    return Picture(solver.carry(bra, schedule, begin, end), solver.carry(ket, schedule, begin, end), work, scale)
+
+
+def _gibbs_root(energy: Terms, beta: float, solver: Solver) -> MPS:
+    """exp(-beta H / 2) as a vector of norm one."""
+    from mps_battery.steady.thermal import thermal_state
+
+    # what imaginary time loses adds up, and the start is to be better than what follows
+    weight = 1e-20 if solver.rough else 1e-24
+    return vector(thermal_state(energy, beta / 2, truncation=Truncation(solver.truncation.bond, weight),
+                                bars=False).state)
+
+
+def vector(density: Density) -> MPS:
+    """A density over ket and bra, of norm one."""
+    train = density.train.canonical(0)
+    tensors = [np.einsum("axb,xpq->apqb", t, s.basis).reshape(len(t), -1, t.shape[2])
+               for t, s in zip(train.tensors, density._local, strict=True)]
+    return MPS(_operator_sites(density.sites), [tensors[0] / np.linalg.norm(tensors[0]), *tensors[1:]], 0)
+
+
+def from_left(terms: Terms) -> Terms:
+    """M -> H M."""
+    out = Terms(_operator_sites(terms.sites))
+    for product, c in terms.products:
+        out += (c, *((np.kron(a := matrix_of(o), np.eye(len(a))), n) for n, o in product))
+    return out
+
+
+def commutator(terms: Terms) -> Terms:
+    """M -> [H, M]."""
+    out = from_left(terms)
+    for product, c in terms.products:
+        out -= (c, *((np.kron(np.eye(len(a := matrix_of(o))), a.T), n) for n, o in product))
+    return out
+
+
+def _operator_sites(sites: tuple) -> tuple[OperatorSite, ...]:
+    known = {s: OperatorSite(s) for s in sites}
+    return tuple(known[s] for s in sites)
+
+
+# -- a first measurement of finite resolution ----------------------------------------------------------------------
+def _measured(start: MPS, offset: Terms, resolution: float, solver: Solver) -> tuple[MPS, Array]:
+    """sum_x K_x |psi> |x> with K_x ~ exp(-(H - x)^2 / 4 s^2), s the resolution, and the readings x.
+
+    The Gaussian is the sum over times exp(-s^2 t^2) exp(i x t) exp(-i H t), so the start is evolved under H to both
+    sides and the branches are added up with the pointer as one more site. A reading has noise of variance s^2, and
+    coherence between levels E and E' is left as exp(-(E - E')^2 / 8 s^2).
+    """
+    spacing = 0.57 * resolution                             # the Gaussian of the times has fallen to 1e-13 at the ends
+    period = 2 * spectral_range(offset) + 15 * resolution
+    count = 2 * int(np.ceil(period / spacing / 2)) + 1
+    readings = spacing * (np.arange(count) - count // 2)
+    dt = 2 * np.pi / (count * spacing)
+    times = dt * np.arange(count // 2 + 1)
+    site = Levels([str(k) for k in range(count)], excitations=[0] * count)
+    total: list[Array] | None = None
+    for sign in (1.0, -1.0):
+        for t, state in zip(times, solver.walk(start, sign * offset, times), strict=True):
+            if t == 0 and sign < 0:
+                continue
+            wave = np.exp(-(resolution * t) ** 2 + 1j * sign * t * readings)
+            branch = [*state.canonical(0).tensors, wave.reshape(1, -1, 1)]
+            total = branch if total is None else trains.compress(trains.add(total, branch), 1e-13)
+    assert total is not None
+    total[0] = total[0] / np.linalg.norm(total[0])
+    return MPS((*start.sites, site), total, 0), readings
+
+
+def spectral_range(terms: Terms) -> float:
+    """At least the distance between the highest and the lowest level: widths of the bonds, or of the products, added.
+
+    An energy change cannot be larger.
+    """
+    if terms.reach <= 1 and len(terms.sites) > 1:
+        return float(sum(e[-1] - e[0] for e in (np.linalg.eigvalsh(h) for h in terms.to_bonds())))
+    return float(sum(2 * abs(c) * np.prod([np.linalg.norm(matrix_of(o), 2) for _, o in product])
+                     for product, c in terms.products if product))
