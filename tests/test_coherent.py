@@ -241,7 +241,8 @@ def test_cells_against_brute_force(seed):
 
 
 def test_recorded_for_pure_and_mixed_runs():
-    record = {"kept": CoherenceConstrainedWork([1, 2]), "half": CoherenceConstrainedWork([0], coherence=0.0),
+    record = {"kept": CoherenceConstrainedWork([1, 2]), "none": CoherenceConstrainedWork([0], coherence=0.0),
+              "flat": CoherenceConstrainedWork([0], coherence=9.0),
               "z": LocalIncoherentErgotropy(), "w": mb.LocalErgotropy()}
     pure = spin_chain.xxz(cells=4)
     jump = mb.Terms(pure.sites)
@@ -253,7 +254,8 @@ def test_recorded_for_pure_and_mixed_runs():
         assert abs(run.data["kept"].values[1] - coherence_constrained_work(rho, pair).value) < 1e-9
         assert np.all(run.data["z"].values <= run.data["w"].values + 1e-10)
         field = np.trace(pair @ np.kron(solved.Z, np.eye(2))).real / 4
-        assert abs(run.data["half"].values[1] - full_work(run.state.reduced([0]), field * solved.Z)) < 1e-9
+        assert abs(run.data["flat"].values[1] - field * np.trace(run.state.reduced([0]) @ solved.Z).real) < 1e-6
+        assert abs(run.data["none"].values[1] - full_work(run.state.reduced([0]), field * solved.Z)) < 1e-9
 
 
 @pytest.mark.parametrize(("call", "sentence"), [

@@ -56,8 +56,7 @@ def coherence_constrained_work(rho: Array, h: Array, coherence: float | None = N
     weights, states = np.linalg.eigh(rho)
     r, states = np.maximum(weights[::-1], 0.0), states[:, ::-1]
     r = r / r.sum()
-    mixed = entropy_of(r)
-    most = max(0.0, np.log(len(r)) - mixed)
+    mixed, most = entropy_of(r), most_coherence(rho)
     kept = min(max(0.0, _entropy_in(rho, basis) - mixed), most) if coherence is None else coherence
     must(number(kept) and 0 <= kept <= most + 1e-12, "coherence", f"be from 0 to {most:.6g} nats for this state", kept)
     p, beta = retained_populations(r, levels, min(mixed + kept, np.log(len(r))))
@@ -65,6 +64,11 @@ def coherence_constrained_work(rho: Array, h: Array, coherence: float | None = N
     slack = (abs(entropy_of(p) - mixed - kept) + 1e-15) / beta      # what the dual problem leaves open
     bound = max(work, min(full, work + slack))
     return Extremum(work, bound, (basis @ _schur_horn(r, p) @ states.conj().T,))
+
+
+def most_coherence(rho: Array) -> float:
+    """ln d - S(rho) in nats: the coherence that unitaries can give a state at most."""
+    return max(0.0, float(np.log(len(rho))) - entropy_of(np.linalg.eigvalsh(rho)))
 
 
 def energy_coherence(rho: Array, h: Array) -> float:
@@ -217,8 +221,8 @@ class CoherenceConstrainedWork(Quantity):
 
     Args:
         sites: The block, at most 4096 dimensions.
-        coherence: Coherence left behind in nats; None for as much as the block has. It must be possible for every
-            state of the run.
+        coherence: Coherence left behind in nats, or the most that is possible where the block is too mixed for so much;
+            None for as much as it has.
     """
 
     sites: Sequence[int]
@@ -228,12 +232,15 @@ class CoherenceConstrainedWork(Quantity):
     def axes(self, battery: Battery) -> Mapping[str, list]:
         """A number."""
         own_energy(battery.energy, self.sites)
+        must(self.coherence is None or (number(self.coherence) and self.coherence >= 0), "coherence",
+             "be None or at least 0", self.coherence)
         return {}
 
     def measure(self, snapshot: Snapshot) -> float:
         """The work."""
         rho, h = block(snapshot.state, snapshot.battery.energy, self.sites)
-        return coherence_constrained_work(rho, h, self.coherence).value
+        kept = None if self.coherence is None else min(float(self.coherence), most_coherence(rho))
+        return coherence_constrained_work(rho, h, kept).value
 
 
 @dataclass(frozen=True)

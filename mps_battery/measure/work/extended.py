@@ -81,8 +81,8 @@ def extended_local_ergotropy(state: State, terms: Terms, site: int, times: Seque
     check_energy(state, terms)
     must(whole(site) and 0 <= site < len(state), "site", f"be from 0 to {len(state) - 1}", site)
     need_qubit(state.sites[site].d, site)
-    for name, count in (("kicks", kicks), ("starts", starts), ("sweeps", sweeps)):
-        must(whole(count) and count >= (name != "sweeps"), name, "be a whole number of at least 1", count)
+    for name, count, fewest in (("kicks", kicks, 1), ("starts", starts, 1), ("sweeps", sweeps, 0)):
+        must(whole(count) and count >= fewest, name, f"be a whole number of at least {fewest}", count)
     grid = waits_to_try(times)
     free = Free.under(terms, state, grid, method, truncation)
     energy, rng = float(state.expect(terms).real), np.random.default_rng(seed)
@@ -177,18 +177,16 @@ def _optimised(free: Free, state: State, site: int, grid: Array, kicks: int, swe
 
 def _best_wait(free: Free, state: State, site: int, grid: Array) -> tuple[float, State, float, Array]:
     """(wait, state after it, energy left, unitary) of the unitary that leaves least, over a grid and then closer by."""
-    start, first = 0.0, state
+    start, first, looked = 0.0, state, []
     for _ in range(1 + ZOOMS * (len(grid) > 1)):
         states = list(free.along(first, grid))
         found = [least(form_of_moments(one_moment(s, free.terms, site))) for s in states]
         j = int(np.argmin([left for left, _ in found]))
-        best = (start + float(grid[j]), states[j], *found[j])
-        if len(grid) == 1:
-            break
+        looked.append((start + float(grid[j]), states[j], *found[j]))
         before, behind = max(j - 1, 0), min(j + 1, len(grid) - 1)
-        start, first, grid = start + float(grid[before]), states[before], np.linspace(0, grid[behind] - grid[before],
-                                                                                      POINTS)
-    return best
+        start, first = start + float(grid[before]), states[before]
+        grid = np.linspace(0, grid[behind] - grid[before], POINTS)
+    return min(looked, key=lambda best: best[2])
 
 
 # -- bounds ------------------------------------------------------------------------------------------------------

@@ -59,8 +59,8 @@ def form_of_trials(trial: Callable[[Array], Array]) -> Array:
 def least_of_pair(form: Array) -> tuple[float, Array, Array]:
     """(least energy, first unitary, second) of sum q_a q_b v_c v_d M_abcd over unit vectors q and v.
 
-    The second is the exact answer to the first, so that the search runs over q alone; it starts from the corners and
-    cells of the 16-cell, and in all that was tried every start ends in the same energy.
+    The second is the exact answer to the first, so that the search runs over q alone, from the twelve directions of the
+    24-cell.
     """
     def energy(q: Array) -> tuple[float, Array]:
         length = np.linalg.norm(q)
