@@ -1,5 +1,7 @@
 """Entropies of any set of sites against dense matrices, free fermions and states known in closed form."""
 
+import itertools
+
 import methods
 import numpy as np
 import pytest
@@ -122,15 +124,22 @@ def test_long_chains_that_are_known():
 
 
 def test_what_does_not_fit_still_has_its_purity(monkeypatch):
-    state, rho, dims = random_state(0)
-    assert len(dims) >= 5
+    """Every other of twelve sites: too many numbers for Schmidt values, not for two replicas."""
+    rng = np.random.default_rng(0)
+    bonds = [1, 2, *[4] * 9, 2, 1]
+    state = mb.MPS((mb.Spin(),) * 12, [rng.normal(size=(a, 2, b)) + 1j * rng.normal(size=(a, 2, b))
+                                       for a, b in itertools.pairwise(bonds)])
+    vector = state.to_dense() / state.norm
+    monkeypatch.setattr(entropies, "LARGEST", 256)
+    keep = range(0, 12, 2)
+    expected = -2 * np.log(np.linalg.norm(solved.reduced(vector, keep, 12)))
     monkeypatch.setattr(entropies, "SMALL", 1)
-    monkeypatch.setattr(entropies, "LARGEST", 2000)
-    for keep in ([0, 2, 4], [1, 3]):
-        assert entropy(state, keep, 2) == pytest.approx(dense_renyi(marginal(rho, keep, dims), 2), abs=1e-12)
-    monkeypatch.setattr(entropies, "LARGEST", 10)
-    with pytest.raises(mb.InputError, match="fits into"):
-        entropy(state, [1, 3])
+    assert entropy(state, keep, 2) == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(mb.InputError, match=r"fits into .* does not at site 6"):
+        entropy(state, keep)
+    monkeypatch.setattr(entropies, "LARGEST", 100)
+    with pytest.raises(mb.InputError, match="for its purity"):
+        entropy(state, keep, 2)
 
 
 def test_middle_block_of_a_critical_chain():

@@ -7,7 +7,7 @@ import solved
 from scipy.stats import unitary_group
 
 import mps_battery as mb
-from mps_battery.measure.resources import bipartition, coherence, entanglement, pairs, two_party
+from mps_battery.measure.resources import bipartition, coherence, entanglement, entropies, pairs, two_party
 from mps_battery.measure.resources.coherence import inner_hamiltonian, l1_coherence, relative_entropy_coherence
 from mps_battery.measure.resources.discord import discords
 from mps_battery.models import spin_chain
@@ -124,6 +124,12 @@ def test_recorded_pairs(mixed):
                     expected = float(f(solved.partial_trace(rho, [i, j], 5)))
                     assert values[i, j] == pytest.approx(expected, abs=1e-8)
         np.testing.assert_allclose(run.data[name + "_some"].values[-1], [values[4, 1], values[0, 3]], atol=1e-10)
+    state, last = run.states[-1], {name: run.data[name].values[-1, 3, 1] for name in table}
+    assert pairs.discord(state, 3, 1) == pytest.approx(last["d"], abs=1e-10)
+    assert pairs.concurrence(state, 3, 1) == pytest.approx(last["c"], abs=1e-10)
+    assert pairs.log_negativity(state, 3, 1) == pytest.approx(last["neg"], abs=1e-10)
+    assert pairs.steering(state, 3, 1) == pytest.approx(last["s"], abs=1e-10)
+    assert entropies.mutual_information(state, 3, 1) == pytest.approx(last["mi"], abs=1e-10)
     assert np.abs(run.data["d"].values[-1] - run.data["d"].values[-1].T).max() > 1e-4
     expected = float(two_party.steering_witnesses(solved.partial_trace(rho, [0, 3], 5), np.inf))
     assert run.data["s_all"].values[-1, 1] == pytest.approx(expected, abs=1e-8)

@@ -11,7 +11,7 @@ from scipy.stats import unitary_group
 
 import mps_battery as mb
 from mps_battery.measure.marginals import pair_densities
-from mps_battery.measure.resources.discord import discords, remaining_entropies
+from mps_battery.measure.resources.discord import discords, entropy_left, remaining_entropies
 from mps_battery.measure.resources.pairs import concurrence, discord, log_negativity, steering
 from mps_battery.measure.resources.two_party import (
     concurrences,
@@ -110,14 +110,40 @@ def test_discord_of_a_qubit_and_more_levels(seed):
     assert float(discords(rho, (d, 2))) == pytest.approx(searched_discord(rho, (d, 2)), abs=1e-8)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_discord_needs_no_more_starts(seed, monkeypatch):
-    """Ten times as many directions, all followed, find nothing lower in 160 matrices."""
-    rhos = np.array([family(1000 * seed + k) for k in range(160)])
+def peaked(seed):
+    """Two qubits, the measured one or both nearly pure, so that f changes within small angles."""
+    rng = np.random.default_rng(seed)
+    eps = 10.0 ** rng.uniform((-10, -8), (-3, 0))
+    turn = np.kron(np.diag([1, eps[1] ** 0.5]) if seed % 2 else np.eye(2),
+                   unitary_group.rvs(2, random_state=rng) * np.sqrt([1, eps[0]]))
+    rho = turn @ random_density(rng, rank=2 + seed % 3) @ turn.conj().T
+    return rho / np.trace(rho).real
+
+
+@pytest.mark.parametrize("kind", [family, peaked])
+def test_discord_needs_no_more_starts(kind, monkeypatch):
+    """Three times as many directions, five times as many of them followed, find nothing lower in 400 matrices."""
+    rhos = np.array([kind(k) for k in range(400)])
     few = remaining_entropies(rhos, (2, 2))[0]
     monkeypatch.setattr("mps_battery.measure.resources.discord.STARTS", 300)
     monkeypatch.setattr("mps_battery.measure.resources.discord.FOLLOWED", 40)
-    np.testing.assert_allclose(few, remaining_entropies(rhos, (2, 2))[0], atol=1e-12)
+    np.testing.assert_allclose(few, remaining_entropies(rhos, (2, 2))[0], atol=1e-10)
+
+
+@pytest.mark.parametrize("d", [2, 4])
+def test_what_remains_has_its_gradient_and_is_concave(d):
+    """The gradient against differences; the direction against it is never worse."""
+    rng = np.random.default_rng(d)
+    parts = np.array([[np.einsum("pqsq->ps", legs), *np.einsum("kqt,ptsq->kps", solved.PAULI, legs)]
+                      for legs in (random_density(rng, (d, 2), 2 * d).reshape(d, 2, d, 2) for _ in range(50))])
+    n = rng.normal(size=(50, 3))
+    n /= np.linalg.norm(n, axis=1, keepdims=True)
+    f, gradient = entropy_left(parts, n)
+    for k, e in enumerate(np.eye(3)):
+        difference = (entropy_left(parts, n + 1e-5 * e)[0] - entropy_left(parts, n - 1e-5 * e)[0]) / 2e-5
+        np.testing.assert_allclose(gradient[:, k], difference, atol=1e-6)
+    against = -gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
+    assert np.all(entropy_left(parts, against)[0] <= f + 1e-14)
 
 
 @pytest.mark.parametrize("seed", range(104))
