@@ -70,7 +70,7 @@ class Solver:
         evolution = method.start(state, schedule, truncation, float(times[0]))
         for k, t in enumerate(times):
             if importance is not None:
-                weight = min(1e-4, max(truncation.weight, 1e-16) / importance[k] ** 2)
+                weight = min(1e-4 if self.rough else 1e-6, max(truncation.weight, 1e-16) / importance[k] ** 2)
                 evolution.truncation = replace(truncation, weight=weight)   # type: ignore[union-attr]
             evolution.advance(float(t))
             self.max_bond = max(self.max_bond, evolution.ledger.max_bond)
@@ -96,16 +96,19 @@ class Picture:
         ket: The same state, except for densities without a root.
         work: W, without the pointer.
         scale: Product of the norms that were taken out.
-        pointer: Readings of the last site, which W subtracts; None where there is no pointer.
-        blur: Standard deviation of the noise of the pointer, an independent part of the work.
+        pointer: What the last site reads, which W subtracts; None where there is no pointer.
     """
 
     bra: MPS
     ket: MPS
     work: Terms
     scale: float = 1.0
-    pointer: Array | None = None
-    blur: float = 0.0
+    pointer: Pointer | None = None
+
+    @property
+    def blur(self) -> float:
+        """Standard deviation of the noise of the pointer, an independent part of the work."""
+        return self.pointer.resolution if self.pointer else 0.0
 
     def characteristic(self, u: Array, width: float, solver: Solver) -> Array:
         """G on an even grid that begins at 0, as precisely as a Gaussian of standard deviation `width` will need it."""
@@ -121,27 +124,56 @@ class Picture:
     def _overlap(self, bra: MPS, ket: MPS, u: float) -> complex:
         tensors = list(ket.tensors)
         if self.pointer is not None:
-            tensors[-1] = tensors[-1] * np.exp(-1j * u * self.pointer)[:, None]
+            shifted = self.pointer.function(np.exp(-1j * u * self.pointer.readings))
+            tensors[-1] = np.tensordot(tensors[-1], shifted, (1, 1)).transpose(0, 2, 1)
         return self.scale * trains.overlap(bra.tensors, tensors)
 
     def moments(self) -> tuple[float, float, float, float]:
         """Mean and central moments two to four of the work; the noise of the pointer is taken off."""
-        w = self.work.copy()
-        if self.pointer is not None:
-            w -= 1.0, (np.diag(self.pointer), len(w.sites) - 1)
-        mean = self.scale * trains.overlap(self.bra.tensors, trains.apply(w.to_mpo().tensors, self.ket.tensors)).real
-        w -= (mean,)
-        mpo = w.to_mpo().tensors
-        kets = [trains.apply(mpo, self.ket.tensors, FIRST)]
-        bras = kets if self.bra is self.ket else [trains.apply(mpo, self.bra.tensors, FIRST)]
-        second = self.scale * trains.overlap(bras[0], kets[0]).real
-        third = self.scale * environment.expectation(kets[0], mpo, bras[0]).real
-        kets.append(trains.apply(mpo, kets[0], SECOND))
-        if bras is not kets:
-            bras.append(trains.apply(mpo, bras[0], SECOND))
-        fourth = self.scale * trains.overlap(bras[1], kets[1]).real
-        noise = self.blur**2
+        ket = self._whole(self.ket)
+        bra = ket if self.bra is self.ket else self._whole(self.bra)
+        mean = self._value(bra, ket, 0.0)
+        ket = self._worked(ket, mean, FIRST)
+        bra = ket if self.bra is self.ket else self._worked(bra, mean, FIRST)
+        second, third = self.scale * trains.overlap(bra, ket).real, self._value(bra, ket, mean)
+        ket = self._worked(ket, mean, SECOND)
+        bra = ket if self.bra is self.ket else self._worked(bra, mean, SECOND)
+        fourth, noise = self.scale * trains.overlap(bra, ket).real, self.blur**2
         return mean, second - noise, third, fourth - 6 * (second - noise) * noise - 3 * noise**2
+
+    def _whole(self, state: MPS) -> list[Array]:
+        """A train whose last site counts all readings of the pointer."""
+        if self.pointer is None:
+            return state.tensors
+        return [*state.tensors[:-1], np.tensordot(state.tensors[-1], self.pointer.basis, (1, 0)).transpose(0, 2, 1)]
+
+    def _read(self, train: list[Array]) -> list[Array]:
+        """-x |train>."""
+        assert self.pointer is not None
+        return [*train[:-1], -self.pointer.readings[:, None] * train[-1]]
+
+    def _value(self, bra: list[Array], ket: list[Array], mean: float) -> float:
+        """scale <bra|W - mean|ket>."""
+        value = environment.expectation(ket, self._operator(mean, ket), bra).real
+        if self.pointer is not None:
+            value += trains.overlap(bra, self._read(ket)).real
+        return self.scale * value
+
+    def _worked(self, train: list[Array], mean: float, tolerance: float) -> list[Array]:
+        """(W - mean) |train>."""
+        image = trains.apply(self._operator(mean, train), train, tolerance)
+        if self.pointer is None:
+            return image
+        return trains.compress(trains.add(image, self._read(train)), tolerance)
+
+    def _operator(self, mean: float, train: list[Array]) -> list[Array]:
+        """W - mean without the pointer, as a train; the last site is left alone where it reads."""
+        terms = self.work.copy()
+        terms -= (mean,)
+        tensors = terms.to_mpo().tensors
+        if self.pointer is None:
+            return tensors
+        return [*tensors[:-1], tensors[-1][:, :, :1, :1] * np.eye(train[-1].shape[1])]
 
 
 def charged(battery: Battery, energy: Terms, begin: float, end: float, beta: float | None, resolution: float | None,
@@ -168,11 +200,11 @@ def charged(battery: Battery, energy: Terms, begin: float, end: float, beta: flo
         if resolution is None:
             raise InputError(f"Argument `resolution` must be given where the start spreads over levels (here by "
                              f"{spread:.3g}): a first measurement decides what coherence between them is left.")
-        start, readings = _measured(start, offset, resolution, solver)
+        start, pointer = _measured(start, offset, resolution, solver)
         sites = start.sites
         lifted = Schedule([(on_longer_chain(h, sites), f) for h, f in as_schedule(battery.charging).parts])
         moved = solver.carry(start, lifted, begin, end)
-        return Picture(moved, moved, on_longer_chain(offset, sites), pointer=readings, blur=resolution)
+        return Picture(moved, moved, on_longer_chain(offset, sites), pointer=pointer)
     moved = solver.carry(start, as_schedule(battery.charging), begin, end)
     return Picture(moved, moved, offset)
 
@@ -232,20 +264,37 @@ def _operator_sites(sites: tuple) -> tuple[OperatorSite, ...]:
 
 
 # -- a first measurement of finite resolution ----------------------------------------------------------------------
-def _measured(start: MPS, offset: Terms, resolution: float, solver: Solver) -> tuple[MPS, Array]:
-    """sum_x K_x |psi> |x> with K_x ~ exp(-(H - x)^2 / 4 s^2), s the resolution, and the readings x.
+@dataclass(frozen=True)
+class Pointer:
+    """Readings of a first measurement, in a basis of the pointer states that the chain is entangled with.
+
+    Attributes:
+        readings: x, ascending.
+        basis: Amplitudes <x|a>, (a, x); rows are orthonormal.
+        resolution: Standard deviation of a reading.
+    """
+
+    readings: Array
+    basis: Array
+    resolution: float
+
+    def function(self, values: Array) -> Array:
+        """The operator f(x) from its values at the readings, (a, a)."""
+        return (self.basis.conj() * values) @ self.basis.T
+
+
+def _measured(start: MPS, offset: Terms, resolution: float, solver: Solver) -> tuple[MPS, Pointer]:
+    """sum_x K_x |psi> |x> with K_x ~ exp(-(H - x)^2 / 4 s^2), s the resolution, the pointer as one more site.
 
     The Gaussian is the sum over times exp(-s^2 t^2) exp(i x t) exp(-i H t), so the start is evolved under H to both
-    sides and the branches are added up with the pointer as one more site. A reading has noise of variance s^2, and
-    coherence between levels E and E' is left as exp(-(E - E')^2 / 8 s^2).
+    sides and the branches are added up. A reading has noise of variance s^2, and coherence between levels E and E' is
+    left as exp(-(E - E')^2 / 8 s^2).
     """
-    spacing = 0.57 * resolution                             # the Gaussian of the times has fallen to 1e-13 at the ends
-    period = 2 * spectral_range(offset) + 15 * resolution
-    count = 2 * int(np.ceil(period / spacing / 2)) + 1
+    # a sum over readings replaces the integral, good up to u = 6.5 / s; times beyond 5.5 / s carry less than 1e-13
+    spacing = 0.45 * resolution
+    count = 2 * int(np.ceil((spectral_range(offset) + 7.5 * resolution) / spacing)) + 1
     readings = spacing * (np.arange(count) - count // 2)
-    dt = 2 * np.pi / (count * spacing)
-    times = dt * np.arange(count // 2 + 1)
-    site = Levels([str(k) for k in range(count)], excitations=[0] * count)
+    times = np.arange(0.0, 5.5 / resolution, 2 * np.pi / (count * spacing))
     total: list[Array] | None = None
     for sign in (1.0, -1.0):
         for t, state in zip(times, solver.walk(start, sign * offset, times), strict=True):
@@ -255,8 +304,13 @@ def _measured(start: MPS, offset: Terms, resolution: float, solver: Solver) -> t
             branch = [*state.canonical(0).tensors, wave.reshape(1, -1, 1)]
             total = branch if total is None else trains.compress(trains.add(total, branch), 1e-13)
     assert total is not None
-    total[0] = total[0] / np.linalg.norm(total[0])
-    return MPS((*start.sites, site), total, 0), readings
+    *chain, last = trains.compress(total, 1e-13)            # right-canonical: the last rows are orthonormal
+    rank = max(2, len(last))
+    basis = np.eye(rank, len(last)) @ last[:, :, 0]
+    chain[0] = chain[0] / np.linalg.norm(chain[0])
+    site = Levels([str(k) for k in range(rank)], excitations=[0] * rank)
+    end = np.eye(len(last), rank, dtype=complex)[:, :, None]
+    return MPS((*start.sites, site), [*chain, end], 0), Pointer(readings, basis, resolution)
 
 
 def spectral_range(terms: Terms) -> float:
