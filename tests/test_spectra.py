@@ -1,5 +1,7 @@
 """Two-time correlators, spectra and detailed balance, against Lehmann sums and closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -172,6 +174,17 @@ def test_detailed_balance_of_a_gibbs_state_at_every_resolution(beta, width):
     assert np.all(np.abs(temperature - 1 / beta) <= bars + 1e-9)
     plain = found.at(-w)[0] / found.at(w)[0]
     assert np.abs(plain * np.exp(beta * w) - 1).max() > 1e-2
+
+
+def test_temperature_is_not_read_from_what_may_be_noise():
+    h = random_chain(3, RNG(4), 0.4)
+    a, w = operators(h.sites)["local"], [1.0]
+    found = spectrum(mb.thermal_state(h, 1.5).state, h, a, 0.4, highest=4.0)
+    least, total = float(found.at([-1.0])[0][0]), 2 * float(found.weights.sum())
+    for bar, told in ((0.5 * least / total, True), (2 * least / total, False)):
+        blurred = replace(found, correlation=replace(found.correlation, bars=np.full(len(found.weights), bar)))
+        temperature, bars = effective_temperature(blurred, w)
+        assert np.isfinite(temperature[0]) == np.isfinite(bars[0]) == told
 
 
 def test_detailed_balance_by_truncated_evolution():

@@ -219,7 +219,7 @@ class Counting:
     def place(self) -> int:
         """Where the counter stands: behind the last site that a counted jump touches."""
         counted = [j.terms for j, q in zip(self.battery.jumps, self.numbers, strict=True) if q]
-        return 1 + max(n for terms in counted for product, _ in terms.products for n, _ in product)
+        return 1 + max((n for terms in counted for product, _ in terms.products for n, _ in product), default=0)
 
     def sites(self, counter: Counter) -> tuple[Site, ...]:
         """The local spaces of chain and counter; of the chain alone where the counter is one number."""

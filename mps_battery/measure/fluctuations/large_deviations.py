@@ -7,7 +7,8 @@ K = L(s)+(1) = sum_k (exp(-s q_k) - 1) L_k+ L_k, the rate at which the trace gro
 
 Small chains: shifted to that bound, the eigenvalue wanted is the nearest one, which inverse iteration finds. Long ones:
 the right eigenvector r and the left one l are evolved until they settle, and lambda = <l|L(s)|r> / <l|r>, whose error
-is the product of the errors of the two.
+is the product of the errors of the two over their overlap. The overlap is large where a flow is counted at both of its
+ends, as the entropy is: on 12 dephased cells, near the root of lambda, 0.8 instead of 1e-4 for the charge at one end.
 
 Where every jump has its reverse, lambda(s) = lambda(A - s) with the affinity A: beta_cold - beta_hot for the heat that
 comes in from the hot bath, and 1 for the entropy [Gallavotti, Cohen 1995, PRL 74, 2694; Lebowitz, Spohn 1999, J. Stat.
@@ -134,12 +135,13 @@ def effective_affinity(battery: Battery, counted: Counted = "heat", *, bath: str
     """
     spectrum = _Spectrum(battery, counted, bath, truncation, tolerance)
     h = 0.1 / float(np.abs(spectrum.quanta).max())
-    down, up = spectrum.at(-h)[0], spectrum.at(h)[0]
-    guess = (down - up) * h / (up + down)                        # the root of the parabola through 0 and +-h
-    if abs(guess) < 1e-7 * h:
-        return 0.0, 1e-7 * h
+    (down, below), (up, above) = spectrum.at(-h), spectrum.at(h)
+    must(up + down > below + above, "counted", "be something that fluctuates over long times", counted)
+    guess, doubt = (h * x / (up + down) for x in (down - up, below + above))   # the root of the parabola through 0, +-h
+    if abs(guess) <= doubt:
+        return 0.0, doubt
     value: Callable[[float], float] = lambda s: spectrum.at(s)[0]  # noqa: E731
-    near, far = 0.5 * guess, 1.5 * guess
+    near, far = 0.5 * guess, 1.5 * guess                         # lambda is convex, and below zero between its roots
     while value(near) > 0:
         near /= 2
     while value(far) < 0:
