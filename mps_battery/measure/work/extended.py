@@ -39,8 +39,8 @@ from mps_battery.terms import Terms
 Array = np.ndarray
 State = MPS | Density
 
-ZOOMS, POINTS = 6, 9
-"""How often the neighbourhood of the best wait is looked at more closely, and at how many waits each time."""
+ZOOMS, POINTS, PEAKS = 6, 9, 3
+"""How often the surroundings of a peak are looked at more closely, at how many waits, and of how many peaks."""
 DENSE = 2**9
 """Largest dimension of the whole at which its ergotropy is found by diagonalisation."""
 
@@ -175,18 +175,34 @@ def _optimised(free: Free, state: State, site: int, grid: Array, kicks: int, swe
     return left, waits, unitaries
 
 
-def _best_wait(free: Free, state: State, site: int, grid: Array) -> tuple[float, State, float, Array]:
-    """(wait, state after it, energy left, unitary) of the unitary that leaves least, over a grid and then closer by."""
-    start, first, looked = 0.0, state, []
-    for _ in range(1 + ZOOMS * (len(grid) > 1)):
-        states = list(free.along(first, grid))
-        found = [least(form_of_moments(one_moment(s, free.terms, site))) for s in states]
-        j = int(np.argmin([left for left, _ in found]))
-        looked.append((start + float(grid[j]), states[j], *found[j]))
-        before, behind = max(j - 1, 0), min(j + 1, len(grid) - 1)
-        start, first = start + float(grid[before]), states[before]
-        grid = np.linspace(0, grid[behind] - grid[before], POINTS)
-    return min(looked, key=lambda best: best[2])
+Look = tuple[float, State, float, Array]
+"""(wait, state after it, energy left, unitary that leaves it)."""
+
+
+def _best_wait(free: Free, state: State, site: int, grid: Array) -> Look:
+    """The unitary that leaves least, over a grid of waits and then around the best of its peaks."""
+    first = _looks(free, state, site, 0.0, grid)
+    left = np.array([look[2] for look in first])
+    padded = np.pad(left, 1, mode="edge")
+    rise = np.maximum(padded[:-2], padded[2:]) - left           # a peak between two waits is not higher than that
+    hopeful = (left <= padded[:-2]) & (left <= padded[2:]) & (left - rise <= left.min())
+    best = first[int(left.argmin())]
+    peaks = np.flatnonzero(hopeful)
+    for peak in peaks[np.argsort(left[peaks])][:PEAKS]:
+        looks, j = first, int(peak)
+        for _ in range(ZOOMS if len(grid) > 1 else 0):
+            before, behind = looks[max(j - 1, 0)], looks[min(j + 1, len(looks) - 1)]
+            looks = _looks(free, before[1], site, before[0], np.linspace(0, behind[0] - before[0], POINTS))
+            j = int(np.argmin([look[2] for look in looks]))
+            best = min(best, looks[j], key=lambda look: look[2])
+    return best
+
+
+def _looks(free: Free, state: State, site: int, start: float, grid: Array) -> list[Look]:
+    """What the best unitary leaves after each wait of a grid that begins at `start`, where the state is given."""
+    states = list(free.along(state, grid))
+    return [(start + float(t), s, *least(form_of_moments(one_moment(s, free.terms, site))))
+            for t, s in zip(grid, states, strict=True)]
 
 
 # -- bounds ------------------------------------------------------------------------------------------------------
