@@ -122,15 +122,12 @@ class Reach:
             # what truncation left below zero is not known any better than that
             negative = -2 * float(rising[rising < 0].sum()) * float(levels[-1] - levels[0])
             return Bracket(exact, exact, negative + 1e-13 * float(np.abs(levels).max()), "diagonalised")
-        floor = spectrum.floor(self._least_entropy)
-        bar, unsure = floor.bar, self.bars.get("entropy", 0.0)
-        if unsure > 0:
-            bar += max(0.0, floor.energy - spectrum.floor(self._least_entropy - unsure).energy)
+        floor = spectrum.floor(self._least_entropy, self.bars.get("entropy", 0.0))
         drawn = max((draw(self.state, spectrum.terms) for draw in DRAWN), key=lambda found: found.value)
         upper = energy - max(0.0, drawn.value)
-        how = (f"bounded by {floor.how} and entropy {self._least_entropy:.6g}, and by what {len(drawn.unitaries)} "
-               "unitaries on parts of the chain reach")
-        return Bracket(min(floor.energy, upper), upper, bar + 1e-12 * abs(energy), how)
+        found = f"{len(drawn.unitaries)} unitaries on parts of the chain" if drawn.value > 0 else "the state as it is"
+        how = f"between {floor.how}, of entropy {self._least_entropy:.6g} or less, and {found}"
+        return Bracket(min(floor.energy, upper), upper, floor.bar + 1e-12 * abs(energy), how)
 
     @cached_property
     def _populations(self) -> np.ndarray:

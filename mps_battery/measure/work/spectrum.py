@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import logsumexp
 
 from mps_battery.evolve.choose import strength
 from mps_battery.evolve.exact import Exact
@@ -78,7 +79,7 @@ class Spectrum:
     @cached_property
     def levels(self) -> Array:
         """All levels, rising."""
-        return np.linalg.eigvalsh(self.terms.to_dense())
+        return np.linalg.eigvalsh(self.terms.to_mpo().to_dense())
 
     @cached_property
     def mean(self) -> float:
@@ -105,33 +106,42 @@ class Spectrum:
         return Level(ground.energy, float(np.sqrt(ground.variance + rounding)),
                      f"DMRG at bond {max(ground.state.bonds, default=1)}")
 
-    def floor(self, entropy: float) -> Level:
+    def floor(self, entropy: float, unsure: float = 0.0) -> Level:
         """The least mean energy that a state of at least this von Neumann entropy (nats) can have.
 
-        One walk in imaginary time serves all entropies; the bar is from a second one with twice the step and a hundred
-        times the weight.
+        One walk in imaginary time serves all entropies. Its bar is from a second one with twice the step and a hundred
+        times the weight, and from how `unsure` the entropy is: the slope of energy over entropy is the temperature,
+        which falls towards smaller entropy.
         """
         entropy = min(entropy, float(np.log(self.dimension)))
         beta = self._best(max(entropy, 0.0))
         if beta == 0.0:
-            return Level(self.mean, 1e-13 * abs(self.mean), "infinite temperature")
-        point = self._paths[0].at(beta)
-        bar = 1e-13 * max(abs(point.log_z), 1.0)
-        if len(self._paths) > 1:
+            less = self.floor(entropy - unsure).energy if unsure > 0 else self.mean
+            return Level(self.mean, self.mean - less + 1e-13 * abs(self.mean), "the identity")
+        energy, log_z = self._gibbs(beta)
+        bar = unsure + 1e-13 * max(abs(log_z), 1.0)
+        if self.dimension > EXACT:
             rough = self._paths[1].at(beta)
             # what every step may lose adds up, and a difference may be small by chance
-            moved = max(abs(point.log_z - np.log(self.dimension)), abs(beta * point.energy))
-            bar += 2 * abs(point.log_z - rough.log_z) + 0.2 * self.truncation.weight**0.5 * moved
-        return Level((entropy - point.log_z) / beta, float(bar / beta), f"the Gibbs state at beta = {beta:.4g}")
+            moved = max(abs(log_z - np.log(self.dimension)), abs(beta * energy))
+            bar += 2 * abs(log_z - rough.log_z) + 0.2 * self.truncation.weight**0.5 * moved
+        return Level((entropy - log_z) / beta, float(bar / beta), f"the Gibbs state at beta = {beta:.4g}")
+
+    def _gibbs(self, beta: float) -> tuple[float, float]:
+        """(energy, ln Z) of a Gibbs state."""
+        if self.dimension > EXACT:
+            point = self._paths[0].at(beta)
+            return point.energy, point.log_z
+        log_z = float(logsumexp(-beta * self.levels))
+        return float(self.levels @ np.exp(-beta * self.levels - log_z)), log_z
 
     @cached_property
-    def _paths(self) -> tuple[_PurifiedPath, ...]:
-        """Imaginary time, and a coarser one unless the first is exact."""
+    def _paths(self) -> tuple[_PurifiedPath, _PurifiedPath]:
+        """Imaginary time, and a coarser one."""
         from mps_battery.steady.thermal import _PurifiedPath
 
         path = _PurifiedPath(self.terms, None, self.truncation)
-        if isinstance(path.method, Exact):
-            return (path,)
+        assert not isinstance(path.method, Exact)
         loose = Truncation(max(1, 3 * self.truncation.bond // 4), min(1e-2, 100 * self.truncation.weight))
         return path, _PurifiedPath(self.terms, replace(path.method, dt=2 * path.step), loose)
 
@@ -140,9 +150,13 @@ class Spectrum:
         width = strength(superoperators([(self.terms, None)]), np.zeros(1))
         if width == 0 or entropy >= np.log(self.dimension) * (1 - 1e-13):
             return 0.0
-        path, before, beta = self._paths[0], 0.0, 0.5 / width
-        while (excess := (point := path.at(beta)).entropy - entropy) > 0:
-            if excess / beta <= WORTH * (self.mean - point.energy):
+
+        before, beta = 0.0, 0.5 / width
+        while True:
+            energy, log_z = self._gibbs(beta)
+            if (excess := beta * energy + log_z - entropy) <= 0:
+                break
+            if excess / beta <= WORTH * (self.mean - energy):
                 return beta
             before, beta = beta, 1.5 * beta
-        return float(brentq(lambda b: path.at(b).entropy - entropy, before, beta, xtol=1e-14, rtol=1e-4))
+        return float(brentq(lambda b: np.dot((b, 1), self._gibbs(b)) - entropy, before, beta, xtol=1e-14, rtol=1e-4))
