@@ -274,6 +274,15 @@ class Terms:
         new._products = {p: c for p, c in self._products.items() if any(site == n for site, _ in p)}
         return new
 
+    def within(self, sites: Sequence[int]) -> Terms:
+        """The products that act on nothing but some sites, and the constant, as Terms on those sites in their order."""
+        place = {n: k for k, n in enumerate(sites)}
+        new = Terms([self.sites[n] for n in sites])
+        for product, c in self._products.items():
+            if all(n in place for n, _ in product):
+                new._add(tuple(sorted((place[n], o) for n, o in product)), c)
+        return new
+
     def expect(self, state: MPS) -> complex:
         """<terms> in a state."""
         return state.expect(self)
