@@ -62,7 +62,7 @@ class BlockEnergy:
             # Re tr(A U rho U+) has the Hermitian parts of A and rho, less the anti-Hermitian ones over i
             both = np.concatenate([(matrices + adjoint) / 2, sign * (matrices - adjoint) / 2j])
             both = both - np.trace(both, axis1=1, axis2=2)[:, None, None] * np.eye(d) / d
-            sides.append(np.linalg.qr(both.reshape(len(both), -1).view(float).T))
+            sides.append(np.linalg.qr(both.reshape(len(both), d * d).view(float).T))
         (q, a), (p, b) = sides
         u, s, v = np.linalg.svd(a @ b.T)
         kept = s > 1e-14 * s.max(initial=1e-300)

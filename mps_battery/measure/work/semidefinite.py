@@ -17,7 +17,7 @@ shared numbers couple blocks.
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import numpy as np
 
@@ -31,20 +31,23 @@ CHUNK = 2**23
 """Most entries of the products that are held at once."""
 
 
-class Constraints(Protocol):
+class Constraints(ABC):
     """The operators A_i, Hermitian and independent, the shared ones last; stacks of blocks come first."""
 
+    @abstractmethod
     def means(self, x: Array) -> Array:
         """tr(A_i X); (blocks, n, n) -> (blocks, m)."""
 
+    @abstractmethod
     def combined(self, y: Array) -> Array:
         """sum_i y_i A_i; (blocks, m) -> (blocks, n, n)."""
 
+    @abstractmethod
     def products(self, x: Array, z: Array) -> Array:
         """Re tr(A_i X A_j Z); (blocks, n, n) twice -> (blocks, m, m)."""
 
 
-class Listed:
+class Listed(Constraints):
     """Constraints whose operators are few and small enough to be held as matrices, (m, n, n)."""
 
     def __init__(self, operators: Array) -> None:
@@ -67,7 +70,7 @@ class Listed:
         return np.concatenate(out)
 
 
-class PartialTraces:
+class PartialTraces(Constraints):
     """Both partial traces of X on d x d levels, in an orthonormal Hermitian basis; the trace itself counts once."""
 
     def __init__(self, basis: Array) -> None:
@@ -134,7 +137,7 @@ def relax(costs: Array, constraints: Constraints, targets: Array, trace: float, 
         stalled = np.where(path.gap > 0.8 * last, stalled + 1, 0)
         if np.all((path.gap < TOLERANCE) | (stalled >= PATIENCE)):
             break
-    bounds, x = path.bounds, path.x
+    bounds, x = path.bounds, path.x.copy()
     if shared is None and len(costs) > 1:       # a block at the end of its precision has stopped the others
         for b in np.flatnonzero((path.gap > TOLERANCE) & (stalled < PATIENCE)):
             bounds[b:b + 1], x[b:b + 1] = relax(costs[b:b + 1], constraints, targets, trace)
