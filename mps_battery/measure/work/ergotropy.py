@@ -12,6 +12,8 @@ from mps_battery.checks import InputError, must
 from mps_battery.measure.mixed import density_moments
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot, site_moments
+from mps_battery.measure.work.block_energy import RECORDED, BlockEnergy, drawn
+from mps_battery.measure.work.seen import check_block, seen, seen_alone
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.terms import Terms, check_terms
@@ -47,21 +49,31 @@ def qubit_extremes(correlations: Array) -> tuple[Array, Array]:
     return np.maximum(work, 0.0), 2 * (s[..., 0] + s[..., 1])
 
 
-def local_ergotropy(state: MPS | Density, terms: Terms, site: int) -> float:
-    """Largest mean energy of `terms` that a unitary on one qubit can draw, the full interacting energy counted.
+def local_ergotropy(state: MPS | Density, terms: Terms, site: int, *, interaction: bool = True) -> float:
+    """Largest mean energy of `terms` that a unitary on one cell can draw, the full interacting energy counted.
+
+    A qubit has its closed form, see `qubit_extremes`; for more levels the best of several descents is taken, which
+    `block_ergotropy` returns with its bound and unitary.
 
     Args:
         state: The state.
         terms: The energy; Hermitian.
-        site: The cell, a two-level site.
+        site: The cell.
+        interaction: Whether what ties the cell to other sites counts; without, W is the ergotropy of the reduced
+            density matrix under the terms on the cell alone.
 
     Returns:
         max_U tr(H (rho - U rho U+)) over unitaries U on the site, in the unit of `terms`; at least 0.
     """
+    return drawn([one_cell(state, terms, site, interaction)])[0].value
+
+
+def one_cell(state: MPS | Density, terms: Terms, site: int, interaction: bool = True) -> BlockEnergy:
+    """What a unitary on one cell sees of an energy."""
     must(isinstance(site, int | np.integer) and 0 <= site < len(state), "site", f"be from 0 to {len(state) - 1}", site)
-    need_qubit(state.sites[site].d, site)
     check_energy(state, terms)
-    return float(qubit_extremes(pauli_correlations(one_moment(state, terms, int(site)))[None])[0][0])
+    block = check_block(site, site, state.sites, "site")
+    return (seen(state, terms.to_mpo(), [block]) if interaction else seen_alone(state, terms, [block]))[0]
 
 
 def one_moment(state: MPS | Density, terms: Terms, site: int) -> Array:
@@ -86,31 +98,53 @@ def need_qubit(d: int, site: int) -> None:
 
 
 def cell_extremes(snapshot: Snapshot) -> tuple[Array, Array]:
-    """(local ergotropy, local capacity) of every cell."""
+    """(local ergotropy, local capacity) of every cell, all of them qubits, in one pass."""
     k = np.array([pauli_correlations(snapshot.moments[n]) for n in snapshot.battery.cells])
     return qubit_extremes(k)
 
 
+def all_qubits(battery: Battery) -> bool:
+    """Whether every cell has two levels."""
+    return all(battery.sites[n].d == 2 for n in battery.cells)
+
+
+def cell_energies(snapshot: Snapshot, interaction: bool) -> list[BlockEnergy]:
+    """What a unitary on each cell sees of H_B, with what ties the cell to other sites or without."""
+    blocks = [(n, n) for n in snapshot.battery.cells]
+    if interaction:
+        return seen(snapshot.state, snapshot.observables.energy, blocks)
+    return seen_alone(snapshot.state, snapshot.battery.energy, blocks)
+
+
 @dataclass(frozen=True)
 class LocalErgotropy(Quantity):
-    """Energy that a unitary on one cell can draw, for every cell, with the full interacting H_B."""
+    """Energy that a unitary on one cell can draw, for every cell, with the full interacting H_B.
 
+    Args:
+        interaction: Whether what ties a cell to other sites counts; without, the terms on the cell alone.
+    """
+
+    interaction: bool = True
     unit = "energy"
 
     def axes(self, battery: Battery) -> Mapping[str, list]:
         """One value a cell."""
         for n in battery.cells:
-            need_qubit(battery.sites[n].d, n)
+            check_block(n, n, battery.sites, "cells")
         return {"cell": list(battery.cells)}
 
     def measure(self, snapshot: Snapshot) -> Array:
         """W of every cell."""
-        return cell_extremes(snapshot)[0]
+        if self.interaction and all_qubits(snapshot.battery):
+            return cell_extremes(snapshot)[0]
+        return np.array([x.value for x in drawn(cell_energies(snapshot, self.interaction), relaxed=RECORDED)])
 
-    def bar(self, snapshot: Snapshot, distance: float) -> Array:
+    def bar(self, snapshot: Snapshot, distance: float) -> Array | None:
         """2 T w with the width w of H_n, the sum of the terms that touch the cell.
 
         W is the largest tr(rho (H_n - U+ H_n U)) over unitaries U on the cell, and each of these means moves by at most
         T times the width of its operator, which is at most 2 w.
         """
+        if not (self.interaction and all_qubits(snapshot.battery)):
+            return None
         return 2 * distance * snapshot.observables.cell_widths

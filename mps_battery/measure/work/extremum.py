@@ -25,3 +25,7 @@ class Extremum:
     def gap(self) -> float:
         """How far the value can be from the extremum at most."""
         return self.bound - self.value
+
+    def __add__(self, other: Extremum) -> Extremum:
+        """The sum of two extrema, as of ergotropy and antiergotropy; the unitaries of the first come first."""
+        return Extremum(self.value + other.value, self.bound + other.bound, self.unitaries + other.unitaries)
