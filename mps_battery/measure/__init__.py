@@ -92,6 +92,10 @@ from mps_battery.measure.resources.pairs import concurrence as concurrence
 from mps_battery.measure.resources.pairs import discord as discord
 from mps_battery.measure.resources.pairs import log_negativity as log_negativity
 from mps_battery.measure.resources.pairs import steering as steering
+from mps_battery.measure.work.blocks import BlockCapacity as BlockCapacity
+from mps_battery.measure.work.blocks import BlockErgotropy as BlockErgotropy
+from mps_battery.measure.work.blocks import block_capacity as block_capacity
+from mps_battery.measure.work.blocks import block_ergotropy as block_ergotropy
 from mps_battery.measure.work.capacity import LocalCapacity as LocalCapacity
 from mps_battery.measure.work.capacity import local_capacity as local_capacity
 from mps_battery.measure.work.coherent import CoherenceConstrainedWork as CoherenceConstrainedWork
@@ -109,6 +113,10 @@ from mps_battery.measure.work.ergotropy import local_ergotropy as local_ergotrop
 from mps_battery.measure.work.extended import ExtendedLocalErgotropy as ExtendedLocalErgotropy
 from mps_battery.measure.work.extended import extended_local_ergotropy as extended_local_ergotropy
 from mps_battery.measure.work.extremum import Extremum as Extremum
+from mps_battery.measure.work.parallel import ParallelCapacity as ParallelCapacity
+from mps_battery.measure.work.parallel import ParallelErgotropy as ParallelErgotropy
+from mps_battery.measure.work.parallel import parallel_capacity as parallel_capacity
+from mps_battery.measure.work.parallel import parallel_ergotropy as parallel_ergotropy
 from mps_battery.measure.work.passive import active_energy as active_energy
 from mps_battery.measure.work.passive import antiergotropy as antiergotropy
 from mps_battery.measure.work.passive import capacity as capacity
@@ -116,6 +124,8 @@ from mps_battery.measure.work.passive import coherent_ergotropy as coherent_ergo
 from mps_battery.measure.work.passive import ergotropy as ergotropy
 from mps_battery.measure.work.passive import incoherent_ergotropy as incoherent_ergotropy
 from mps_battery.measure.work.passive import passive_energy as passive_energy
+from mps_battery.measure.work.residual import ResidualCapacity as ResidualCapacity
+from mps_battery.measure.work.residual import residual_capacity as residual_capacity
 from mps_battery.measure.work.whole import ActiveEnergy as ActiveEnergy
 from mps_battery.measure.work.whole import Antiergotropy as Antiergotropy
 from mps_battery.measure.work.whole import Capacity as Capacity
