@@ -7,11 +7,22 @@ both rising [Allahverdyan, Balian, Nieuwenhuizen 2004, EPL 67, 565; Yang et al. 
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
+from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must
+from mps_battery.measure.quantity import Quantity
+from mps_battery.measure.snapshot import Snapshot
+from mps_battery.tensors.mps import check_sites
 
 Array = np.ndarray
+
+LARGEST = 2**10
+"""Largest dimension of a block that runs record."""
 
 DEGENERATE = 1e-10
 """Levels closer than this fraction of the width of the spectrum count as one."""
@@ -114,3 +125,63 @@ def _spectra(rho: Array, h: Array) -> tuple[Array, Array]:
     if abs(np.trace(rho) - 1) > 1e-10:
         raise InputError(f"Argument `rho` must have trace one, but its trace is {np.trace(rho).real:.12g}.")
     return np.linalg.eigvalsh(rho), np.linalg.eigvalsh(h)
+
+
+@dataclass(frozen=True)
+class _OfCells(Quantity):
+    """Work of every cell by itself or of a block, in the energy that it has within."""
+
+    sites: Sequence[int] | None = None
+
+    @staticmethod
+    @abstractmethod
+    def _work(rho: Array, h: Array) -> float:
+        """The work of a matrix."""
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """One value a cell, or a number for a block."""
+        length = len(battery.sites)
+        for block in self._blocks(battery):
+            check_sites(block, length)
+            must(len(block) >= 1 and len({*block}) == len(block) and all(0 <= n < length for n in block), "sites",
+                 f"be different sites from 0 to {length - 1}", block)
+            dimension = float(np.prod([float(battery.sites[n].d) for n in block]))
+            must(dimension <= LARGEST, "sites", f"span at most {LARGEST} dimensions", block)
+        return {} if self.sites is not None else {"cell": list(battery.cells)}
+
+    def measure(self, snapshot: Snapshot) -> Array | float:
+        """The work of each."""
+        battery, found = snapshot.battery, []
+        for block in self._blocks(battery):
+            h = battery.energy.within(block).to_mpo().to_dense()
+            found.append(self._work(snapshot.state.reduced(block), h))
+        return found[0] if self.sites is not None else np.array(found)
+
+    def _blocks(self, battery: Battery) -> list[Sequence[int]]:
+        return [self.sites] if self.sites is not None else [[n] for n in battery.cells]
+
+
+@dataclass(frozen=True)
+class CoherentErgotropy(_OfCells):
+    """Ergotropy that is owed to coherence, of every cell by itself or of a block; see `coherent_ergotropy`.
+
+    Args:
+        sites: A block of at most 1024 dimensions, with the energy that it has within; None takes cell by cell.
+    """
+
+    @staticmethod
+    def _work(rho: Array, h: Array) -> float:
+        return coherent_ergotropy(rho, h)
+
+
+@dataclass(frozen=True)
+class IncoherentErgotropy(_OfCells):
+    """Ergotropy that populations explain, of every cell by itself or of a block; see `incoherent_ergotropy`.
+
+    Args:
+        sites: A block of at most 1024 dimensions, with the energy that it has within; None takes cell by cell.
+    """
+
+    @staticmethod
+    def _work(rho: Array, h: Array) -> float:
+        return incoherent_ergotropy(rho, h)
