@@ -85,8 +85,7 @@ def correlator(state: State, dynamics: Terms | Battery, operator: Terms, times: 
     """<A+(t) A(0)> in any state, under a Hamiltonian or, by quantum regression, an open battery.
 
     Args:
-        state: A pure state or a density; what follows for t > 0 needs no steady one, but for densities the time is
-            shared between state and operator all the same.
+        state: A pure state or a density; it need not be steady.
         dynamics: The Hamiltonian, or a battery with constant Hamiltonian and rates; its jumps need a density.
         operator: A, Hermitian or not: a local operator, or a sum of a few such as sum_n exp(i k n) Z_n.
         times: t, increasing from 0 or later.
