@@ -12,6 +12,7 @@ from mps_battery.measure.resources import entanglement as e
 from mps_battery.measure.resources import entropies
 from mps_battery.measure.resources.entropies import entropy, mutual_information, operator_entropy, purity, renyi
 from mps_battery.models import spin_chain
+from mps_battery.tensors import trains
 
 ALPHAS = (0.5, 1.0, 2.0, 3.0, np.inf)
 SITES = [mb.Spin(), mb.Spin(1), mb.Boson(2), mb.Fermion()]
@@ -96,6 +97,9 @@ def test_ways_of_pure_states_agree(seed):
     np.testing.assert_allclose(np.pad(found, (0, count - len(found))), np.pad(weights, (0, count - len(weights))),
                                atol=1e-13)
     if len(entropies._turns(keep, len(dims))) > 1:
+        for part in (keep, set(range(len(dims))) - keep):
+            p = np.sort(np.linalg.eigvalsh(entropies._marginal(state, part)))[::-1][:len(weights)]
+            np.testing.assert_allclose(p, weights[:len(p)], atol=1e-12)
         assert entropies._overlap_of_replicas(state, keep) == pytest.approx(np.sum(weights**2), abs=1e-12)
 
 
@@ -123,6 +127,16 @@ def test_long_chains_that_are_known():
     assert mutual_information(cat, 3, 90) == pytest.approx(np.log(2), abs=1e-12)
 
 
+def test_small_roots_are_no_noise():
+    """A product written twice: what rounding leaves of a second Schmidt value must not count, even to its root."""
+    rng = np.random.default_rng(4)
+    labels = [v for v in rng.normal(size=(9, 2)) + 1j * rng.normal(size=(9, 2))]
+    product = mb.MPS.product([mb.Spin()] * 9, labels).tensors
+    twice = mb.MPS((mb.Spin(),) * 9, trains.add(product, product))
+    for sites in ([4], [3, 4, 5], [2, 6]):
+        assert entropy(twice, sites, 0.3) == pytest.approx(0, abs=1e-8)
+
+
 def test_what_does_not_fit_still_has_its_purity(monkeypatch):
     """Every other of twelve sites: too many numbers for Schmidt values, not for two replicas."""
     rng = np.random.default_rng(0)
@@ -130,14 +144,14 @@ def test_what_does_not_fit_still_has_its_purity(monkeypatch):
     state = mb.MPS((mb.Spin(),) * 12, [rng.normal(size=(a, 2, b)) + 1j * rng.normal(size=(a, 2, b))
                                        for a, b in itertools.pairwise(bonds)])
     vector = state.to_dense() / state.norm
-    monkeypatch.setattr(entropies, "LARGEST", 256)
+    monkeypatch.setattr(entropies, "LARGEST_TRAIN", 256)
+    monkeypatch.setattr(entropies, "LARGEST_WORK", 10)
     keep = range(0, 12, 2)
     expected = -2 * np.log(np.linalg.norm(solved.reduced(vector, keep, 12)))
-    monkeypatch.setattr(entropies, "SMALL", 1)
     assert entropy(state, keep, 2) == pytest.approx(expected, abs=1e-12)
-    with pytest.raises(mb.InputError, match=r"fits into .* does not at site 6"):
+    with pytest.raises(mb.InputError, match=r"fits into 256 numbers, but at site 6"):
         entropy(state, keep)
-    monkeypatch.setattr(entropies, "LARGEST", 100)
+    monkeypatch.setattr(entropies, "LARGEST_REPLICAS", 100)
     with pytest.raises(mb.InputError, match="for its purity"):
         entropy(state, keep, 2)
 

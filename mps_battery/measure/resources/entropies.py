@@ -15,10 +15,10 @@ from mps_battery.terms import Terms, check_terms
 Array = np.ndarray
 Sites = int | Sequence[int]
 
-LARGEST = 2**24
-"""Most numbers that an exact contraction may hold at once."""
-SMALL = 64
-"""Dimension up to which the density matrix of a set of sites is the shortest way to its entropy."""
+LARGEST_TRAIN, LARGEST_REPLICAS = 2**20, 2**26
+"""Most numbers that the tensors behind Schmidt values and behind a purity may hold."""
+LARGEST_WORK = 1e12
+"""Most multiplications behind a density matrix whose entropy is wanted: some minutes."""
 
 
 def renyi(weights: Array, alpha: float = 1.0) -> Array | float:
@@ -51,9 +51,10 @@ def entropy(state: MPS | Density, sites: Sites, alpha: float = 1.0) -> float:
         alpha: Rényi index, positive; `numpy.inf` for -ln of the largest eigenvalue.
 
     Returns:
-        S in nats. Pure states: from the Schmidt values between the sites and the rest, exact as long as those can be
-        held, see `schmidt_spectra`; beyond, alpha = 2 still goes through replicas. Densities: alpha = 2 for any set,
-        others for sets of at most 4096 dimensions.
+        S in nats, exact up to rounding. Pure states: from a density matrix of the sites or of the rest, the blocks at
+        the ends of the chain in their Schmidt bases, or from `schmidt_spectra`, whichever is less work; where neither
+        can be had, alpha = 2 still goes through two replicas. Densities: alpha = 2 for any set, others for sets of at
+        most 4096 dimensions.
 
     Raises:
         InputError: If the set is too large for its entropy to be had.
@@ -65,13 +66,8 @@ def entropy(state: MPS | Density, sites: Sites, alpha: float = 1.0) -> float:
             return -float(np.log(_overlap_of_halves(state, chosen)))
         check_kept(sorted(chosen), state.sites)
         return float(renyi(np.linalg.eigvalsh(state.reduced(sorted(chosen))), alpha))
-    smaller = min(chosen, set(range(len(state))) - chosen, key=lambda part: _dimension(state, part))
-    if not smaller:
-        return 0.0
-    if alpha >= 1 and _dimension(state, smaller) <= SMALL:
-        return float(renyi(np.linalg.eigvalsh(state.reduced(sorted(smaller))), alpha))
     try:
-        return float(sum(renyi(s**2, alpha) for s in schmidt_spectra(state, chosen)))
+        return _pure_entropy(state, chosen, alpha)
     except InputError:
         if alpha != 2:
             raise
@@ -129,16 +125,71 @@ def two_parties(a: Sites, b: Sites, length: int) -> tuple[list[int], list[int]]:
     return sorted(first), sorted(second)
 
 
-def _dimension(state: MPS | Density, sites: set[int]) -> float:
-    return float(np.prod([float(state.sites[n].d) for n in sites]))
-
-
 def _turns(sites: set[int], length: int) -> list[int]:
     """Every site that lies on the other side than the one before it."""
     return [n for n in range(1, length) if (n in sites) != (n - 1 in sites)]
 
 
 # -- pure states ---------------------------------------------------------------------------------------------
+def _pure_entropy(state: MPS, sites: set[int], alpha: float) -> float:
+    """The entropy by the way of least work; Schmidt values alone are good enough for the roots that alpha < 1 takes."""
+    others = set(range(len(state))) - sites
+    if len(_turns(sites, len(state))) > 1 and alpha >= 1:
+        work, kept = min(((_tracing_work(state, part), part) for part in (sites, others)), key=lambda way: way[0])
+        if work < min(_schmidt_work(state, sites), LARGEST_WORK):
+            rho = _marginal(state, kept)
+            return float(-np.log(np.linalg.norm(rho) ** 2) if alpha == 2 else renyi(np.linalg.eigvalsh(rho), alpha))
+    return float(sum(renyi(s**2, alpha) for s in schmidt_spectra(state, sites)))
+
+
+def _marginal(state: MPS, kept: set[int]) -> Array:
+    """Density matrix of a set of sites, those before the first and behind the last turn in their Schmidt bases."""
+    turns = _turns(kept, len(state))
+    tensors = state.canonical(turns[0]).tensors
+    chi = tensors[turns[0]].shape[0]
+    env = np.eye(chi).reshape(1, chi, 1, chi)                            # k vR k* vR*
+    if turns[0] - 1 in kept:
+        env = np.einsum("ab,cd->abcd", np.eye(chi), np.eye(chi))
+    for n in range(turns[0], turns[-1]):
+        a, bra = tensors[n], tensors[n].conj()
+        t = np.tensordot(env, a, (1, 0))                                 # k [vL] k* vL*; [vL] p vR -> k k* vL* p vR
+        if n in kept:
+            t = np.tensordot(t, bra, (2, 0)).transpose(0, 2, 3, 1, 4, 5)                      # k p vR k* p* vR*
+            env = t.reshape(t.shape[0] * t.shape[1], t.shape[2], -1, t.shape[5])
+        else:
+            env = np.tensordot(t, bra, ((2, 3), (0, 1))).swapaxes(1, 2)
+    k, chi = env.shape[:2]
+    rho = env.reshape(k * chi, k * chi) if turns[-1] in kept else np.trace(env, axis1=1, axis2=3)
+    return rho / np.trace(rho).real
+
+
+def _tracing_work(state: MPS, kept: set[int]) -> float:
+    """Multiplications behind `_marginal` and its eigenvalues."""
+    turns = _turns(kept, len(state))
+    v = state.tensors[turns[0]].shape[0]
+    k, work = float(v if turns[0] - 1 in kept else 1), 0.0
+    for n in range(turns[0], turns[-1]):
+        _, d, right = state.tensors[n].shape
+        work += k * k * v * d * right * (v + (d if n in kept else 1) * right)
+        k, v = k * (d if n in kept else 1), right
+    return work + 10 * (k * (v if turns[-1] in kept else 1)) ** 3
+
+
+def _schmidt_work(state: MPS, sites: set[int]) -> float:
+    """Multiplications behind `schmidt_spectra` where no leg is below its largest rank."""
+    turns = _turns(sites, len(state))
+    v = state.tensors[turns[0]].shape[0]
+    legs, work = ([1.0, v] if turns[0] - 1 in sites else [v, 1.0]), 0.0     # outside, inside
+    for n in range(turns[0], turns[-1]):
+        _, d, v = state.tensors[n].shape
+        side = n in sites
+        rows, columns = legs[side] * d, legs[not side] * v
+        work += 10 * rows * columns * min(rows, columns)
+        legs[side] = min(rows, columns)
+        legs = legs if v > 1 else [1.0, 1.0]
+    return work
+
+
 def schmidt_spectra(state: MPS, sites: Sites | set[int]) -> list[Array]:
     """Schmidt values between any set of sites and the rest, exact up to rounding.
 
@@ -148,7 +199,7 @@ def schmidt_spectra(state: MPS, sites: Sites | set[int]) -> list[Array]:
     and so does the spectrum: the values are the products of one entry of each array returned.
 
     Raises:
-        InputError: If the set is so entangled with the rest that the tensor outgrows 2^24 numbers.
+        InputError: If the set is so entangled with the rest that the tensor outgrows 2^20 numbers.
     """
     chosen = sites if isinstance(sites, set) else as_sites(sites, len(state))
     turns = _turns(chosen, len(state))
@@ -159,9 +210,9 @@ def schmidt_spectra(state: MPS, sites: Sites | set[int]) -> list[Array]:
     theta = np.eye(chi).reshape((chi, 1, chi) if turns[0] - 1 in chosen else (1, chi, chi))   # in out vR
     spectra = []
     for n in range(turns[0], turns[-1]):
-        if theta.size * tensors[n].shape[1] * tensors[n].shape[2] > LARGEST * theta.shape[2]:
-            raise InputError("Argument `sites` must be a set whose entanglement with the rest fits into 2^24 numbers, "
-                             f"but does not at site {n}: take alpha = 2 or a smaller set.")
+        if theta.size * tensors[n].shape[1] * tensors[n].shape[2] > LARGEST_TRAIN * theta.shape[2]:
+            raise InputError("Argument `sites` must be a set whose entanglement with the rest fits into "
+                             f"{LARGEST_TRAIN} numbers, but at site {n} it does not: take alpha = 2 or a smaller set.")
         theta = np.tensordot(theta, tensors[n], 1)                       # in out [vR]; [vL] p vR -> in out p vR
         theta = _joined(theta) if n in chosen else _joined(theta.swapaxes(0, 1)).swapaxes(0, 1)
         if theta.shape[2] == 1:
@@ -190,10 +241,10 @@ def _overlap_of_replicas(state: MPS, sites: set[int]) -> float:
     """tr rho_A^2 as <psi psi| swap_A |psi psi>, in O(N d chi^5) between the first and the last turn."""
     turns = _turns(sites, len(state))
     tensors = state.canonical(turns[0]).tensors
-    between = tensors[turns[0]:turns[-1]]
-    if max(a.shape[1] * max(a.shape[0], a.shape[2]) ** 4 for a in between) > 4 * LARGEST:
-        raise InputError("Argument `sites` must be an end of the chain, or the bonds that it crosses at most about 70, "
-                         f"for its purity, but they reach {max(a.shape[2] for a in between)}.")
+    between = [tensors[turns[0]] / state.norm, *tensors[turns[0] + 1:turns[-1]]]
+    if max(a.shape[1] * max(a.shape[0], a.shape[2]) ** 4 for a in between) > LARGEST_REPLICAS:
+        raise InputError("Argument `sites` must have bonds of at most about 70 between its first and last end for its "
+                         f"purity, but they reach {max(a.shape[2] for a in between)}.")
     chi = between[0].shape[0]
     env = np.einsum("ab,cd->abcd", np.eye(chi), np.eye(chi))             # ket bra ket' bra'
     env = env.swapaxes(1, 3) if turns[0] - 1 in sites else env
@@ -204,7 +255,7 @@ def _overlap_of_replicas(state: MPS, sites: set[int]) -> float:
             env = np.tensordot(env, a.conj(), ((0, 3), (0, 1)))          # k' b' k b
         env = env.swapaxes(1, 3) if n in sites else env
     env = env.swapaxes(1, 3) if turns[-1] in sites else env
-    return float(np.einsum("aabb->", env).real) / state.norm**4
+    return float(np.einsum("aabb->", env).real)
 
 
 # -- mixed states --------------------------------------------------------------------------------------------
