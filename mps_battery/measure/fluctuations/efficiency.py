@@ -12,9 +12,10 @@ from mps_battery.battery import Battery, as_schedule
 from mps_battery.checks import InputError, is_number, must
 from mps_battery.evolve.choose import EXACT_DIMENSION, Method
 from mps_battery.measure.fluctuations.distribution import Distribution, joint_changes, positive_number, smooth
-from mps_battery.measure.fluctuations.two_point import Picture, Solver, charged, spectral_range
+from mps_battery.measure.fluctuations.two_point import SHARP, Solver, charged, from_level, spectral_range
 from mps_battery.measure.fluctuations.work import grid_of_u, propagator, start_matrix
 from mps_battery.tensors import trains
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
 from mps_battery.terms import Terms, check_terms, matrix_of
@@ -154,17 +155,14 @@ def stochastic_efficiency(battery: Battery, source: Terms, time: float, *, begin
     return _on_trains(battery, rungs, _level(start, source) - rungs.levels, begin, time, width, solver)
 
 
-def _level(start: object, terms: Terms) -> float:
+def _level(start: MPS | Density, terms: Terms) -> float:
     """The eigenvalue of a start that must be an eigenstate."""
     assert isinstance(start, MPS)
-    level = start.expect(terms).real
-    offset = terms.copy()
-    offset -= (level,)
-    spread = trains.norm(trains.apply(offset.to_mpo().tensors, start.tensors))
-    if spread > 1e-9 * max(terms.largest, abs(level)):
+    _, spread = from_level(start, terms)
+    if spread > SHARP * terms.largest:
         raise InputError(f"Argument `battery` must start from an eigenstate of its energy and of `source`, but spreads "
-                         f"by {spread:.3g}: above 1024 dimensions nothing else is done.")
-    return level
+                         f"by {spread:.3g}: above {EXACT_DIMENSION} dimensions nothing else is done.")
+    return start.expect(terms).real
 
 
 def _on_trains(battery: Battery, rungs: Ladder, drawn: Array, begin: float, time: float, width: float | None,
@@ -179,7 +177,7 @@ def _on_trains(battery: Battery, rungs: Ladder, drawn: Array, begin: float, time
         joint = own.populations(rungs.populations(g).T).real                    # source level, battery level
         q, w = np.meshgrid(drawn, own.levels - empty, indexing="ij")
         return _efficiency(w.ravel(), q.ravel(), joint.ravel(), 0.0, rungs.spacing)
-    picture: Picture = charged(battery, battery.energy, begin, time, None, None, solver)
+    picture = charged(battery, battery.energy, begin, time, None, None, solver)
     moments = picture.moments()
     width, u = grid_of_u(moments, spectral_range(battery.energy), width, 0.0)
     g = np.array([_over_a_turn(bra.tensors, ket, rungs) for bra, ket in picture.pairs(u, width, solver)])

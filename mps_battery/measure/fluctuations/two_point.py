@@ -31,10 +31,11 @@ from mps_battery.terms import Terms, matrix_of, on_longer_chain
 
 Array = np.ndarray
 
-SHARP = 1e-9
-"""Below this part of |H psi|, or of |{H, rho}|, a spread of levels counts as rounding."""
+SHARP = 1e-4
+"""A start that spreads over levels by less than this part of the largest term is an eigenstate, as DMRG finds them: a
+measurement of that resolution would not disturb it. What it spreads by goes into the bars."""
 COMMUTES = 1e-6
-"""The same for [H, rho] of a density, which may come from an evolution."""
+"""Part of {H, rho} that [H, rho] of a density may have, which comes from imaginary time."""
 
 FIRST, SECOND = 1e-8, 1e-5
 """Singular values left out of W |ket> and of W^2 |ket>, of whose norms they change the square only by their squares."""
@@ -97,6 +98,7 @@ class Picture:
         work: W, without the pointer.
         scale: Product of the norms that were taken out.
         pointer: What the last site reads, which W subtracts; None where there is no pointer.
+        spread: Standard deviation of H in a start that was taken for an eigenstate.
     """
 
     bra: MPS
@@ -104,6 +106,7 @@ class Picture:
     work: Terms
     scale: float = 1.0
     pointer: Pointer | None = None
+    spread: float = 0.0
 
     @property
     def blur(self) -> float:
@@ -192,11 +195,8 @@ def charged(battery: Battery, energy: Terms, begin: float, end: float, beta: flo
             raise InputError("Argument `battery` must start from a state that commutes with the measured energy, or "
                              "from a pure one; for a small system two_point_distribution takes any density.")
         return _of_operators(battery, energy, begin, end, start, solver)
-    level = (start.expect(energy)).real
-    offset = energy.copy()
-    offset -= (level,)
-    spread = trains.norm(trains.apply(offset.to_mpo().tensors, start.tensors))
-    if spread > SHARP * max(energy.largest, abs(level)):
+    offset, spread = from_level(start, energy)
+    if spread > SHARP * energy.largest:
         if resolution is None:
             raise InputError(f"Argument `resolution` must be given where the start spreads over levels (here by "
                              f"{spread:.3g}): a first measurement decides what coherence between them is left.")
@@ -206,7 +206,14 @@ def charged(battery: Battery, energy: Terms, begin: float, end: float, beta: flo
         moved = solver.carry(start, lifted, begin, end)
         return Picture(moved, moved, on_longer_chain(offset, sites), pointer=pointer)
     moved = solver.carry(start, as_schedule(battery.charging), begin, end)
-    return Picture(moved, moved, offset)
+    return Picture(moved, moved, offset, spread=spread)
+
+
+def from_level(state: MPS, energy: Terms) -> tuple[Terms, float]:
+    """(H - <H>, standard deviation of H) in a state."""
+    offset = energy.copy()
+    offset -= (state.expect(energy).real,)
+    return offset, trains.norm(trains.apply(offset.to_mpo().tensors, state.tensors)) / state.norm
 
 
 # -- states of operators -----------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ class WorkStatistics:
         # 1. the values of the side that counts, from the middle to where the distribution drowns
         outward = np.arange(len(p) // 2, -1, -1) if beta > 0 else np.arange(len(p) // 2, len(p))
         drowned = np.flatnonzero(p[outward] <= 3 * apart[outward])
-        end = int(drowned[0]) if len(drowned) else len(outward)
+        end = max(1, int(drowned[0])) if len(drowned) else len(outward)
         cut = outward[end - 1]
         kept = fine.values >= fine.values[cut] if beta > 0 else fine.values <= fine.values[cut]
         tilt = np.exp(-beta * fine.values - 0.5 * (beta * width) ** 2)
@@ -163,20 +163,28 @@ def work_statistics(battery: Battery, time: float, *, begin: float = 0.0, beta: 
     moments = picture.moments()
     width, u = grid_of_u(moments, spectral_range(energy), width, picture.blur)
     g = picture.characteristic(u, width, solver)
-    rough_g, errors = None, np.full(len(u), ROUNDING)
+    rough_g, errors = None, ROUNDING + picture.spread * u
     moment_bars: dict[str, float] = {}
     if bars and not isinstance(method, Exact):
         other = Solver(method, truncation, rough=True)
         rough = charged(battery, energy, begin, time, beta, resolution, other)
         rough_g = rough.characteristic(u, width, other)
         errors = errors + SAFETY * np.maximum.accumulate(np.abs(g - rough_g))
-        sizes = (moments[1] ** 0.5, moments[1], moments[1] ** 1.5, moments[3])
-        moment_bars = {name: SAFETY * abs(a - b) + 1e-12 * size for name, a, b, size in
-                       zip(("mean", "variance", "third", "fourth"), moments, rough.moments(), sizes, strict=True)}
+        moment_bars = _moment_bars(moments, rough.moments(), picture.spread)
     how = f"Work between t = {begin:g} and {time:g} from trains of bond {solver.max_bond}, at {len(u)} values of u"
     if solver.capped:
         how += "; the bond cap bound, so allow a larger bond in Truncation"
     return WorkStatistics(*moments, moment_bars, u, g, errors, width, picture.blur, None, how + ".", rough_g)
+
+
+def _moment_bars(moments: tuple[float, ...], others: tuple[float, ...], spread: float) -> dict[str, float]:
+    """Bars of mean, variance, third and fourth moment from a rougher run, and from a start that is no level sharply."""
+    deviation = abs(moments[1]) ** 0.5
+    bars = {}
+    for k, name in enumerate(("mean", "variance", "third", "fourth"), start=1):
+        bars[name] = SAFETY * abs(moments[k - 1] - others[k - 1]) + 1e-12 * deviation**k
+        bars[name] += k * spread * deviation ** (k - 1)
+    return bars
 
 
 def grid_of_u(moments: tuple[float, float, float, float], levels: float, width: float | None, blur: float
@@ -202,12 +210,11 @@ def _dense(battery: Battery, energy: Terms, begin: float, time: float, beta: flo
     atoms = two_point_distribution(start_matrix(battery, h, beta), h, propagator(battery, begin, time))
     mean = atoms.mean
     second, third, fourth = (float((atoms.values - mean) ** k @ atoms.weights) for k in (2, 3, 4))
-    width, u = grid_of_u((mean, second, third, fourth), spectral_range(energy), width, 0.0)
+    moments = mean, second, third, fourth
+    width, u = grid_of_u(moments, spectral_range(energy), width, 0.0)
     how = f"Work between t = {begin:g} and {time:g} from matrices: {len(atoms.values)} values."
-    zero = {name: 1e-11 * max(abs(size), second**0.5) for name, size in
-            zip(("mean", "variance", "third", "fourth"), (mean, second, third, fourth), strict=True)}
-    return WorkStatistics(mean, second, third, fourth, zero, u, atoms.characteristic(u), np.full(len(u), ROUNDING),
-                          width, 0.0, atoms, how)
+    return WorkStatistics(*moments, _moment_bars(moments, moments, 0.0), u, atoms.characteristic(u),
+                          np.full(len(u), ROUNDING), width, 0.0, atoms, how)
 
 
 def start_matrix(battery: Battery, energy: Array, beta: float | None = None) -> Array:
