@@ -172,9 +172,9 @@ def test_residual_capacity_of_x_states_is_positive():
             assert found > -1e-10
 
 
-def qutrits(count=3):
-    """Coupled spins one with a drive, as a battery."""
-    sites = [ONE] * count
+def unequal(count=3):
+    """Coupled spins one and one half in turns with a drive, as a battery."""
+    sites = [(ONE, S)[n % 2] for n in range(count)]
     energy, drive = mb.Terms(sites), mb.Terms(sites)
     for n in range(count):
         energy += 1.0, ("Sz", n)
@@ -187,8 +187,8 @@ def qutrits(count=3):
 
 @pytest.mark.parametrize("leaking", [False, True])
 def test_recorded_work_of_cells_and_blocks(leaking):
-    """Along a run, of qubits and of spins one, against the functions on the kept states and against search."""
-    battery = qutrits()
+    """Along a run of unequal cells, against the functions on the kept states and against search."""
+    battery = unequal()
     if leaking:
         jump = mb.Terms(battery.sites)
         jump += 0.4, ("Sm", 0)
@@ -198,7 +198,7 @@ def test_recorded_work_of_cells_and_blocks(leaking):
               "range": mb.LocalCapacity(interaction=False), "pair": BlockErgotropy(1, 2), "span": BlockCapacity(0, 1),
               "inner": BlockErgotropy(0, 1, interaction=False), "residual": ResidualCapacity()}
     run = mb.charge(battery, [0.0, 0.9], record=record, keep_states=True, bars=False,
-                    method=mb.Exact())
+                    method=mb.TEBD(dt=0.45, order=2))
     state, h = run.states[1], battery.energy.to_dense()
     data = run.data.isel(time=1)
     rho = state.to_dense() if leaking else np.outer(state.to_dense(), state.to_dense().conj())
@@ -206,14 +206,14 @@ def test_recorded_work_of_cells_and_blocks(leaking):
     for n in range(3):
         best = searched.best_drawn(h, rho, battery.sites, [(n, n)], rng, 4)
         worst = searched.best_drawn(-h, rho, battery.sites, [(n, n)], rng, 4)
-        assert abs(data["w"].values[n] - best) < 1e-7
-        assert abs(data["c"].values[n] - best - worst) < 1e-7
-        reduced = state.reduced([n])
-        assert abs(data["own"].values[n] - passive_drawn(np.diag([1.0, 0, -1]), reduced)) < 1e-10
+        assert -1e-9 < data["w"].values[n] - best < 1e-5                 # the search ends where it is flat
+        assert -1e-9 < data["c"].values[n] - best - worst < 1e-5
+        reduced, sz = state.reduced([n]), battery.sites[n].operator("Sz")
+        assert abs(data["own"].values[n] - passive_drawn(sz, reduced)) < 1e-10
         r = np.linalg.eigvalsh(reduced)
-        assert abs(data["range"].values[n] - 2 * (r[2] - r[0])) < 1e-10
-        assert abs(mb.local_ergotropy(state, battery.energy, n) - best) < 1e-7
-    assert abs(data["pair"].values - searched.best_drawn(h, rho, battery.sites, [(1, 2)], rng, 4)) < 1e-6
+        assert abs(data["range"].values[n] - 2 * sz[0, 0] * (r[-1] - r[0])) < 1e-10
+        assert abs(mb.local_ergotropy(state, battery.energy, n) - data["w"].values[n]) < 1e-9
+    assert -1e-9 < data["pair"].values - searched.best_drawn(h, rho, battery.sites, [(1, 2)], rng, 4) < 1e-5
     assert data["span"].values >= data["c"].values[:2].max() - 1e-9
     inner = battery.energy.within([0, 1]).to_dense()
     assert abs(data["inner"].values - passive_drawn(inner, state.reduced([0, 1]))) < 1e-10
@@ -262,7 +262,7 @@ def test_bad_blocks(call, sentence):
 
 
 def test_bad_quantities():
-    battery = qutrits(7)
-    for record in ({"w": BlockErgotropy(0, 7)}, {"w": BlockCapacity(0, 6)}, {"w": ResidualCapacity()}):
+    battery = unequal(9)
+    for record in ({"w": BlockErgotropy(0, 9)}, {"w": BlockCapacity(0, 8)}, {"w": ResidualCapacity()}):
         with pytest.raises(mb.InputError):
             mb.charge(battery, [0.0, 0.1], record=record)

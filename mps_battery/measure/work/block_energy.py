@@ -18,8 +18,8 @@ import numpy as np
 from mps_battery.measure.work.extremum import Extremum
 from mps_battery.measure.work.semidefinite import PartialTraces, relax
 from mps_battery.measure.work.unitaries import (
-    descend,
     haar,
+    lowest,
     lowest_rotation,
     operator_basis,
     polar,
@@ -31,8 +31,6 @@ Array = np.ndarray
 RELAXED, RECORDED = 16, 9
 """Largest dimension of a block whose bound comes from a semidefinite program, of d^2 x d^2 matrices; the same where
 many are measured along a run."""
-CLOSED = 1e-8
-"""Gap, relative to the size of the energies, at which an extremum counts as found."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +96,11 @@ class BlockEnergy:
             gradient += a @ (unitary @ rho)
         return float(np.vdot(unitary, gradient).real), gradient
 
+    def slopes(self, unitaries: Array) -> tuple[float, Array]:
+        """The same for a stack of one."""
+        energy, gradient = self.slope(unitaries[0])
+        return energy, gradient[None]
+
     @property
     def correlations(self) -> Array:
         """K_ab with E = sum_ab K_ab R_ab for the rotation of U."""
@@ -132,18 +135,19 @@ def drawn(energies: Sequence[BlockEnergy], starts: int = 8, seed: int = 0, relax
         one = np.eye(energy.d, dtype=complex)
         here, _ = energy.slope(one)
         if len(energy.states) <= 1:
-            lowest, unitary = _ordered(energy)
-            bound = lowest
+            reached, unitary = _ordered(energy)
+            bound = reached
         elif energy.d == 2:
             unitary = unitary_of(lowest_rotation(energy.correlations))
-            bound = lowest = energy.slope(unitary)[0]
+            bound = reached = energy.slope(unitary)[0]
         else:
             floor, start = known.get(n) or (_channel_by_channel(energy), None)
-            lowest, unitary = _search(energy, floor, start, starts, np.random.default_rng(seed))
-            bound = min(floor, lowest)
-        if lowest >= here:
-            lowest, unitary = here, one
-        out.append(Extremum(here - lowest, here - min(bound, lowest), (unitary,)))
+            begin = _starts(energy, start, starts, np.random.default_rng(seed))
+            reached, (unitary,) = lowest(energy.slopes, begin, floor, energy.scale)
+            bound = min(floor, reached)
+        if reached >= here:
+            reached, unitary = here, one
+        out.append(Extremum(here - reached, here - min(bound, reached), (unitary,)))
     return out
 
 
@@ -176,22 +180,10 @@ def _relaxations(energies: Sequence[BlockEnergy]) -> list[tuple[float, Array]]:
     return list(zip(bounds.tolist(), polar(leading), strict=True))
 
 
-def _search(energy: BlockEnergy, floor: float, start: Array | None, starts: int, rng: np.random.Generator
-            ) -> tuple[float, Array]:
-    """The lowest energy that descents find, from the relaxation, the strongest channel, the identity and at random."""
-    first = [] if start is None else [start]
+def _starts(energy: BlockEnergy, relaxed: Array | None, starts: int, rng: np.random.Generator) -> list[Array]:
+    """Unitaries to start from: from the relaxation, the strongest channel, the identity and at random."""
+    first = [] if relaxed is None else [relaxed]
     first += [_ordered(BlockEnergy(energy.hamiltonians[:1], energy.states[:1]))[1],
               polar(np.eye(energy.d) + 1e-3 * haar(rng, energy.d))]      # the identity itself can be a saddle
-    lowest, best = np.inf, np.eye(energy.d, dtype=complex)
-    for k in range(max(1, starts)):
-        begin = first[k] if k < len(first) else haar(rng, energy.d)
-        found, unitaries = descend(lambda u: _stacked(energy.slope(u[0])), begin[None], energy.scale)
-        if found < lowest:
-            lowest, best = found, unitaries[0]
-        if lowest - floor < CLOSED * energy.scale:
-            break
-    return lowest, best
-
-
-def _stacked(pair: tuple[float, Array]) -> tuple[float, Array]:
-    return pair[0], pair[1][None]
+    first += [haar(rng, energy.d) for _ in range(starts - len(first))]
+    return [u[None] for u in first[:max(1, starts)]]

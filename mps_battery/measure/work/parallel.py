@@ -13,7 +13,7 @@ instead and contracts it with the state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +24,13 @@ from mps_battery.measure.clusters import cluster_densities
 from mps_battery.measure.mixed import density_moments
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot, site_moments
-from mps_battery.measure.work.block_energy import CLOSED, BlockEnergy, drawn
+from mps_battery.measure.work.block_energy import BlockEnergy, drawn
 from mps_battery.measure.work.ergotropy import check_energy
 from mps_battery.measure.work.extremum import Extremum
 from mps_battery.measure.work.parallel_bound import LARGEST_CLUSTER, cluster_floor, lowest_energies
 from mps_battery.measure.work.rotors import Coefficients, Rotors, as_operator, coefficients
 from mps_battery.measure.work.seen import seen
-from mps_battery.measure.work.unitaries import descend, haar, polar, rotations, unitary_of
+from mps_battery.measure.work.unitaries import DESCENTS, haar, lowest, polar, rotations, unitary_of
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mpo import MPO
 from mps_battery.tensors.mps import MPS
@@ -40,8 +40,8 @@ Array = np.ndarray
 
 FEW, LARGEST_CELL = 4, 6
 """Most sites of a product, and most levels of a cell, for the model of rotations."""
-STARTS, SWEEPS, DESCENTS = 16, 40, 3
-"""Starts of a search, sweeps of all of them where they are qubits, and how many are then followed to the bottom."""
+STARTS, SWEEPS = 16, 40
+"""Starts of a search, and sweeps of all of them where they are qubits."""
 
 
 def parallel_ergotropy(state: MPS | Density, terms: Terms, cells: Sequence[int] | None = None, *, starts: int = STARTS,
@@ -53,7 +53,7 @@ def parallel_ergotropy(state: MPS | Density, terms: Terms, cells: Sequence[int] 
         terms: The energy; Hermitian. All of it counts, what ties cells to each other and to other sites included.
         cells: Sites with a unitary; None for all.
         starts: Starts of the search: the state as it is, its best single cell, all cells against their field, staggered
-            flips, what the bound points to, and random ones.
+            flips, what the bound points to, and random ones; a quarter of them where the operator has to be turned.
         seed: Of the random starts.
 
     Returns:
@@ -129,10 +129,10 @@ def _of_rotors(rotors: Rotors, floor: float, starts: int, rng: np.random.Generat
         for _ in range(SWEEPS):
             r = rotors.sweep(r)
         candidates = [unitary_of(r[z]) for z in np.argsort(rotors.energy(r))[:DESCENTS]]
-    lowest, best = _lowest(rotors.slope, candidates, floor, rotors.scale)
-    if lowest >= here:
-        lowest, best = here, one
-    return Extremum(float(here - lowest), float(here - min(floor, lowest)), tuple(best))
+    reached, best = lowest(rotors.slope, candidates, floor, rotors.scale)
+    if reached >= here:
+        reached, best = here, one
+    return Extremum(float(here - reached), float(here - min(floor, reached)), tuple(best))
 
 
 def _of_train(state: MPS | Density, operator: MPO, cells: Sequence[int], floor: float, starts: int,
@@ -158,23 +158,11 @@ def _of_train(state: MPS | Density, operator: MPO, cells: Sequence[int], floor: 
     alone = seen(state, operator, [(n, n) for n in cells])
     candidates = _starts(alone, starts, rng)
     here = slope(candidates[0] * 0 + np.eye(max(dims)))[0]
-    lowest, best = _lowest(slope, candidates, floor, sum(e.scale for e in alone) or 1.0)
-    if lowest >= here:
-        lowest, best = here, np.broadcast_to(np.eye(max(dims), dtype=complex), best.shape)
-    return Extremum(here - lowest, here - min(floor, lowest), tuple(u[:d, :d] for u, d in zip(best, dims, strict=True)))
-
-
-def _lowest(slope: Callable[[Array], tuple[float, Array]], candidates: Sequence[Array], floor: float, scale: float
-            ) -> tuple[float, Array]:
-    """The lowest end of descents from several starts; none is left out unless the floor is met."""
-    lowest, best = np.inf, candidates[0]
-    for start in candidates:
-        found, unitaries = descend(slope, start, scale)
-        if found < lowest:
-            lowest, best = found, unitaries
-        if lowest - floor < CLOSED * scale:
-            break
-    return lowest, best
+    reached, best = lowest(slope, candidates, floor, sum(e.scale for e in alone) or 1.0)
+    if reached >= here:
+        reached, best = here, np.broadcast_to(np.eye(max(dims), dtype=complex), best.shape)
+    unitaries = tuple(u[:d, :d] for u, d in zip(best, dims, strict=True))
+    return Extremum(here - reached, here - min(floor, reached), unitaries)
 
 
 def _starts(alone: Sequence[BlockEnergy], starts: int, rng: np.random.Generator) -> list[Array]:

@@ -6,7 +6,7 @@ rotation, U+ G_a U = sum_b R_ab G_b with R real and orthogonal; for a qubit any 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -15,6 +15,12 @@ from scipy.optimize import minimize
 from mps_battery.sites import Boson, DensitySite
 
 Array = np.ndarray
+Slope = Callable[[Array], tuple[float, Array]]
+
+FINE, ROUGH, DESCENTS = 4e-16, 1e-6, 3
+"""Relative changes of the energy at which descents end, and how many rough ones are followed to the bottom."""
+CLOSED = 1e-8
+"""Gap, relative to the size of the energies, at which an extremum counts as found."""
 
 
 @cache
@@ -63,19 +69,31 @@ def haar(rng: np.random.Generator, *shape: int) -> Array:
     return polar(rng.normal(size=full) + 1j * rng.normal(size=full))
 
 
-def descend(slope: Callable[[Array], tuple[float, Array]], start: Array, scale: float) -> tuple[float, Array]:
-    """The local minimum of an energy of several unitaries below a start, by L-BFGS.
-
-    The unitaries are the polar factors of free matrices X = w s v, along which a gradient G = dE/dU* becomes
-    2 w P v with P_ij = (w+ G v+ - h.c.)_ij / (s_i + s_j): what stretches X costs nothing, and no step leaves the group.
+def lowest(slope: Slope, starts: Sequence[Array], floor: float, scale: float) -> tuple[float, Array]:
+    """The lowest energy of several unitaries that descents find: all starts roughly, the best few to the bottom.
 
     Args:
-        slope: (n, d, d) unitaries -> energy and G of every one.
-        start: (n, d, d) unitaries.
+        slope: (n, d, d) unitaries -> energy and gradient dE/dU* of every one.
+        starts: (n, d, d) each; the first, taken to the bottom at once, ends the search where it meets the floor.
+        floor: A lower bound on the energy.
         scale: Size of the energies, in whose units convergence is judged.
 
     Returns:
-        The energy and the unitaries; never above the start.
+        The energy and the unitaries.
+    """
+    best = _descend(slope, starts[0], scale, FINE)
+    if best[0] - floor > CLOSED * scale:
+        rough = sorted((_descend(slope, start, scale, ROUGH) for start in starts[1:]), key=lambda found: found[0])
+        for _, start in rough[:DESCENTS]:
+            best = min(best, _descend(slope, start, scale, FINE), key=lambda found: found[0])
+    return best
+
+
+def _descend(slope: Slope, start: Array, scale: float, tolerance: float) -> tuple[float, Array]:
+    """The local minimum below a start, by L-BFGS.
+
+    The unitaries are the polar factors of free matrices X = w s v, along which a gradient G = dE/dU* becomes
+    2 w P v with P_ij = (w+ G v+ - h.c.)_ij / (s_i + s_j): what stretches X costs nothing, and no step leaves the group.
     """
     shape = start.shape
 
@@ -87,5 +105,5 @@ def descend(slope: Callable[[Array], tuple[float, Array]], start: Array, scale: 
         return energy / scale, np.ascontiguousarray(w @ p @ v / scale).reshape(-1).view(float)
 
     found = minimize(wrapped, np.ascontiguousarray(start, dtype=complex).reshape(-1).view(float), jac=True,
-                     method="L-BFGS-B", options={"ftol": 4e-16, "gtol": 1e-10, "maxiter": 1000, "maxfun": 3000})
+                     method="L-BFGS-B", options={"ftol": tolerance, "gtol": 1e-10, "maxiter": 1000, "maxfun": 3000})
     return float(found.fun) * scale, polar(found.x.view(complex).reshape(shape))
