@@ -14,7 +14,7 @@ from mps_battery.checks import must, number, whole
 from mps_battery.sites import Label, Site
 from mps_battery.terms import Terms, one_site_sum
 
-LEAST = {"cells": 2, "photons": 0, "cutoff": 1, "seed": 0, "realisation": 0}
+LEAST = {"cells": 2, "photons": 0, "phonons": 0, "cutoff": 1, "mirror_cutoff": 1, "seed": 0, "realisation": 0}
 """Arguments that count, and from where."""
 SWITCHES = {"keep_battery", "periodic", "intrinsic", "collective", "pairwise"}
 """Arguments that are True or False."""
@@ -105,8 +105,8 @@ def light_counts(photons: int, light: str, cutoff: int | None, room: int = 0) ->
 def light_state(photons: int, light: str, cutoff: int) -> Label:
     """The state of a mode at the start: a number of photons, a vector, or a density where it is thermal.
 
-    Coherent: <n|alpha> = exp(-alpha^2 / 2) alpha^n / sqrt(n!), alpha = sqrt(photons). Squeezed vacuum, a + a+ stretched:
-    <2m|r> = sqrt((2m)! / cosh r) tanh^m r / (2^m m!), sinh^2 r = photons. Thermal: p_n proportional to
+    Coherent: <n|alpha> = exp(-alpha^2 / 2) alpha^n / sqrt(n!), alpha = sqrt(photons). Squeezed vacuum, a + a+
+    stretched: <2m|r> = sqrt((2m)! / cosh r) tanh^m r / (2^m m!), sinh^2 r = photons. Thermal: p_n proportional to
     (photons / (1 + photons))^n. All are normalised again within the cutoff.
     """
     if light == "fock":

@@ -2,8 +2,8 @@
 
 The cavity is site cells // 2, in the middle of its cells: where the cells are alike the state is symmetric under their
 permutation, so that a cut of k cells from the rest has rank k + 1 at most, and (k + 1)(k + 2)(k + 3) / 6 where jumps
-act; with the cavity at an end k would run up to `cells` and not only to half of it. Sums run over the cells n, in order,
-the cavity left out; s+ and s- raise and lower a cell, a+ and a the photons. A jump L acts as
+act; with the cavity at an end k would run up to `cells` and not only to half of it. Sums run over the cells n, in
+order, the cavity left out; s+ and s- raise and lower a cell, a+ and a the photons. A jump L acts as
 L rho L+ - {L+ L, rho} / 2. Without rates there are no jumps, and states are pure unless the light is thermal.
 
 Light is "fock", "coherent", "squeezed" (vacuum) or "thermal", all with the same mean number of photons; thermal light

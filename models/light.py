@@ -33,8 +33,8 @@ def two_mode(cells: int = 6, photons: int | None = None, light: str = "fock", sp
     Charging: H_B + splitting (a+ a + b+ b) + sum ((coupling a + second b) s+_n + h.c.); pairwise
         H_B + (splitting / 2) (a+ a + b+ b) + coupling sum (a b s+_n + a+ b+ s-_n)
 
-    One by one, only the mode (coupling a + second b) / G, G^2 = coupling^2 + second^2, meets the cells, with strength G.
-    Pairwise, one cell and n photons a mode store splitting sin^2(coupling n t). The modes stand amid the cells.
+    One by one, only the mode (coupling a + second b) / G, G^2 = coupling^2 + second^2, meets the cells, with strength
+    G. Pairwise, one cell and n photons a mode store splitting sin^2(coupling n t). The modes stand amid the cells.
 
     Args:
         cells: Number of cells, from 1.
@@ -174,8 +174,8 @@ def optomechanical(cells: int = 1, phonons: int = 2, photons: int = 1, splitting
     Energy: H_B = splitting sum (1 + Z_n) / 2
     Charging: H_B + splitting a+ a + frequency b+ b - pressure a+ a (b + b+) + coupling (a + a+) sum X_n
 
-    Without cells' coupling photons push the mirror: n of them move b by (pressure n / frequency) (1 - exp(-i frequency
-    t)). Photons come and go by the counter-rotating terms, so that the mirror charges the cells also from a dark cavity.
+    Photons push the mirror: n of them, uncoupled from the cells, move b by (pressure n / frequency)
+    (1 - exp(-i frequency t)). The counter-rotating terms make photons also in a dark cavity.
 
     Args:
         cells: Number of cells, from 1.
@@ -195,11 +195,8 @@ def optomechanical(cells: int = 1, phonons: int = 2, photons: int = 1, splitting
                          pressure=pressure)
     field = light_counts(photons, "fock", cutoff, 2 * cells + 8)
     parameters |= {"photons": field["photons"], "cutoff": field["cutoff"]}
-    for name, value, least in (("phonons", phonons, 0), ("mirror_cutoff", mirror_cutoff, 1)):
-        must(value is None and least or isinstance(value, int | np.integer) and not isinstance(value, bool)
-             and value >= least, name, f"be an integer of at least {least}", value)
-    parameters |= {"phonons": int(phonons), "mirror_cutoff": int(phonons + 16 if mirror_cutoff is None
-                                                                   else mirror_cutoff)}
+    parameters |= checked(phonons=phonons)
+    parameters |= checked(mirror_cutoff=parameters["phonons"] + 16 if mirror_cutoff is None else mirror_cutoff)
     must(parameters["mirror_cutoff"] >= phonons, "mirror_cutoff", f"be at least {phonons}, the phonons at the start",
          mirror_cutoff)
     cavity = cells // 2
