@@ -165,8 +165,8 @@ def rabi(photons: int = 1, light: str = "fock", splitting: float = 1.0, detuning
     return _battery("rabi", _FERRARO, parameters, ROTATING + COUNTER, photon=splitting + detuning)
 
 
-def anisotropic_dicke(cells: int = 10, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
-                      coupling: float = 0.5, counter: float = 0.5, cutoff: int | None = None) -> Battery:
+def anisotropic_dicke(cells: int = 8, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
+                      coupling: float = 0.2, counter: float = 0.5, cutoff: int | None = None) -> Battery:
     """Anisotropic Dicke battery: counter-rotating terms of any weight; starts in photons and no cell.
 
     Energy: H_B = splitting sum (1 + Z_n) / 2
@@ -221,8 +221,8 @@ def two_photon_dicke(cells: int = 8, photons: int | None = None, light: str = "f
     return _battery("two_photon_dicke", _CRESCENTE, parameters, exchange, photon=splitting / 2)
 
 
-def cavity_heisenberg(cells: int = 10, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
-                      coupling: float = 0.5, exchange: float = 0.2, anisotropy: float = 0.5,
+def cavity_heisenberg(cells: int = 6, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
+                      coupling: float = 0.2, exchange: float = 0.2, anisotropy: float = 0.5,
                       exponent: float = float("inf"), cutoff: int | None = None) -> Battery:
     """Heisenberg chain in a cavity, of any range; starts in photons and no cell.
 
@@ -256,8 +256,8 @@ def cavity_heisenberg(cells: int = 10, photons: int | None = None, light: str = 
     return _battery("cavity_heisenberg", _DOU, parameters | {"exponent": float(exponent)}, ROTATING + COUNTER, between)
 
 
-def dicke_ising(cells: int = 10, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
-                coupling: float = 0.5, ising: float = 0.2, counter: float = 1.0, cutoff: int | None = None) -> Battery:
+def dicke_ising(cells: int = 6, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
+                coupling: float = 0.2, ising: float = 0.2, counter: float = 1.0, cutoff: int | None = None) -> Battery:
     """Dicke-Ising battery: an Ising chain in a cavity, its couplings stored too; starts in photons and no cell.
 
     Energy: H_B = splitting sum (1 + Z_n) / 2 + ising sum (Z_n Z_{n+1} - 1)
@@ -283,8 +283,8 @@ def dicke_ising(cells: int = 10, photons: int | None = None, light: str = "fock"
     return _battery("dicke_ising", _WEN, parameters, ROTATING + weighted, stored=stored)
 
 
-def extended_dicke(cells: int = 10, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
-                   coupling: float = 0.5, dipole: float = 0.05, drive: float = 0.1, cutoff: int | None = None
+def extended_dicke(cells: int = 8, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
+                   coupling: float = 0.2, dipole: float = 0.05, drive: float = 0.1, cutoff: int | None = None
                    ) -> Battery:
     """Dicke battery whose cells are dipoles, with a drive from outside; starts in photons and no cell.
 

@@ -117,8 +117,8 @@ def cavity_array(cells: int = 5, photons: int = 2, light: str = "fock", splittin
                    name="cavity_array", parameters=parameters | counts, reference=_HARTMANN)
 
 
-def three_level_dicke(cells: int = 6, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
-                      anharmonicity: float = 0.0, coupling: float = 0.5, upper: float = 1.0, counter: float = 1.0,
+def three_level_dicke(cells: int = 4, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
+                      anharmonicity: float = 0.0, coupling: float = 0.2, upper: float = 1.0, counter: float = 1.0,
                       cutoff: int | None = None) -> Battery:
     """Three-level cells charged by a cavity up the steps g, e, f; starts in photons and no cell.
 
