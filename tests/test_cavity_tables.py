@@ -45,7 +45,7 @@ def test_ergotropy_at_the_first_maximum():
         k = 1 + np.flatnonzero((energies[1:-1] > energies[:-2]) & (energies[1:-1] >= energies[2:]))[0]
         assert energies[k] / N == pytest.approx(height, abs=1e-5)
         passive = np.sort(populations[k])[::-1] @ np.arange(N + 1)
-        assert (energies[k] - passive) / N == pytest.approx(symmetric, abs=5e-4)     # the list took a grid of times
+        assert (energies[k] - passive) / N == pytest.approx(symmetric, abs=1e-3)     # falls fast there: a grid of times
         assert ergotropy(populations[k]) >= energies[k] - passive - 1e-12
 
 
