@@ -1,4 +1,4 @@
-"""What the models are built from: checked arguments, sums over a chain, one-site jumps, random draws."""
+"""What the models are built from: checked arguments, sums over a chain, jumps, random draws, states of light."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import nbinom, poisson
 
 from mps_battery.battery import Jump
 from mps_battery.checks import must, number, whole
-from mps_battery.sites import Site
+from mps_battery.sites import Label, Site
 from mps_battery.terms import Terms, one_site_sum
 
-LEAST = {"cells": 2, "photons": 0, "cutoff": 1, "seed": 0, "realisation": 0}
+LEAST = {"cells": 2, "photons": 0, "phonons": 0, "cutoff": 1, "mirror_cutoff": 1, "seed": 0, "realisation": 0}
 """Arguments that count, and from where."""
-SWITCHES = {"keep_battery", "periodic", "intrinsic", "collective"}
+SWITCHES = {"keep_battery", "periodic", "intrinsic", "collective", "pairwise"}
 """Arguments that are True or False."""
+LIGHT = ("fock", "coherent", "squeezed", "thermal")
+"""States in which a cavity may start."""
+UNSEEN = 1e-6
+"""Share of the photons' distribution that the default cutoff leaves out."""
 
 
 def checked(*, fewest: int = LEAST["cells"], **arguments: Any) -> dict[str, Any]:
@@ -77,3 +82,50 @@ def draw(argument: str, given: ArrayLike | None, count: int, mean: float, width:
     must(values.dtype.kind in "iuf" and values.shape == (count,) and np.all(np.isfinite(values)), argument,
          f"hold {count} finite numbers", given)
     return values.astype(float)
+
+
+def light_counts(photons: int, light: str, cutoff: int | None, room: int = 0) -> dict[str, Any]:
+    """Photons, kind of light and cutoff, checked; a cutoff left open holds the start but for `UNSEEN`, and `room`.
+
+    Args:
+        photons: Photons at the start, or their mean.
+        light: One of `LIGHT`.
+        cutoff: Most photons that the cavity holds; None for the least that holds the start, and room.
+        room: Photons that the charging may add.
+    """
+    counts = checked(photons=photons)
+    must(isinstance(light, str) and light in LIGHT, "light", f"be one of {', '.join(LIGHT)}", light)
+    counts["light"] = light
+    counts |= checked(cutoff=max(1, _most_photons(light, counts["photons"]) + room) if cutoff is None else cutoff)
+    must(counts["cutoff"] >= counts["photons"], "cutoff", f"be at least {counts['photons']}, the photons at the start",
+         cutoff)
+    return counts
+
+
+def light_state(photons: int, light: str, cutoff: int) -> Label:
+    """The state of a mode at the start: a number of photons, a vector, or a density where it is thermal.
+
+    Coherent: <n|alpha> = exp(-alpha^2 / 2) alpha^n / sqrt(n!), alpha = sqrt(photons). Squeezed vacuum, a + a+
+    stretched: <2m|r> = sqrt((2m)! / cosh r) tanh^m r / (2^m m!), sinh^2 r = photons. Thermal: p_n proportional to
+    (photons / (1 + photons))^n. All are normalised again within the cutoff.
+    """
+    if light == "fock":
+        return photons
+    n = np.arange(cutoff + 1)
+    weights = _distribution(light, photons).pmf(n if light != "squeezed" else n // 2)
+    if light == "squeezed":
+        weights[1::2] = 0.0
+    return np.diag(weights / weights.sum()) if light == "thermal" else np.sqrt(weights / weights.sum())
+
+
+def _most_photons(light: str, photons: int) -> int:
+    """The least number of photons that all but `UNSEEN` of a start stays within."""
+    if light == "fock":
+        return photons
+    within = int(_distribution(light, photons).ppf(1 - UNSEEN))
+    return max(photons, 2 * within if light == "squeezed" else within)
+
+
+def _distribution(light: str, photons: int) -> Any:
+    """How photons are distributed: Poisson, geometric, or of squeezed light, where pairs are counted."""
+    return poisson(photons) if light == "coherent" else nbinom(0.5 if light == "squeezed" else 1, 1 / (1 + photons))

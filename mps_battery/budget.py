@@ -12,6 +12,9 @@ import xarray as xr
 ROUNDING = 2e-12
 """Relative floor of every bar: sums over a chain in double precision are not better than this."""
 
+TOP_HEAVY = 1e-5
+"""Population of the top levels of a mode from which its cutoff is called low."""
+
 SAFETY = 1.3
 """Factor between the difference of two Trotterised runs and the bar; twice the step alone shows 15 times the error."""
 RESOLUTION = 0.02
@@ -43,6 +46,8 @@ class Budget:
         least_eigenvalue: Smallest eigenvalue of any two-site marginal of a density that was met; None for pure states.
         splitting_error: Proven bound on the norm distance by the steps of a product formula; None where no rigorous
             bars were asked for.
+        cutoff_population: Largest population of the two top levels of a bosonic mode that was met, among the modes
+            that the charging could fill beyond their cutoff; None where there is none.
     """
 
     discarded_weight: float
@@ -57,6 +62,15 @@ class Budget:
     worst_bar: float | None
     least_eigenvalue: float | None = None
     splitting_error: float | None = None
+    cutoff_population: float | None = None
+
+    @property
+    def cutoff_warning(self) -> str:
+        """A sentence where the cutoff of a mode is too low; empty where it is not."""
+        if self.cutoff_population is None or self.cutoff_population <= TOP_HEAVY:
+            return ""
+        return (f" The two top levels of a mode held up to {self.cutoff_population:.1e}: its cutoff is low, so raise "
+                "it and compare.")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers."""

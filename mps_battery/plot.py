@@ -106,6 +106,8 @@ def card_text(run: Run) -> str:
         f"trace defect {budget.norm_defect:.1e}, smallest eigenvalue of a marginal {budget.least_eigenvalue:.1e}",
         f"Krylov residual {budget.krylov_residual:.1e}" if budget.krylov_residual else "",
         f"Trotter error at most {budget.splitting_error:.1e}" if budget.splitting_error is not None else ""]))))
+    if budget.cutoff_population is not None:
+        facts.append(("cutoff", f"two top levels of a mode hold at most {budget.cutoff_population:.1e}"))
     if run.bars:
         facts.append(("bars", f"largest {budget.worst_bar:.1e} of its quantity, kind: "
                       + ", ".join(sorted({str(b.attrs.get('kind')) for b in run.bars.values()}))))

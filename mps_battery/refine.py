@@ -137,7 +137,7 @@ def refine(run: Run, progress: bool | None = None) -> Run:
                                 corner.finest.safety(), corner.truncation.weight,
                                 None if taken else corner.finest.drift())
     budget = budget_of(corner.finest, data, bars, recipe.trust)
-    outcome = _verdict(run, corner, data, bars, budget)
+    outcome = _verdict(run, corner, data, bars, budget) + budget.cutoff_warning
     card = card_of(recipe.battery, corner.method, "refined", corner.truncation, data, clock.perf_counter() - begun)
     again = replace(recipe, method=corner.method, truncation=corner.truncation, data=corner.tables[-1],
                     discarded=np.array(corner.finest.discarded), steps=corner.steps)

@@ -34,6 +34,7 @@ from mps_battery.evolve.exact import Exact
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import CentreEvolution
 from mps_battery.liouville import generator
+from mps_battery.measure.cutoff import top_population, watched_modes
 from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
 from mps_battery.measure.quantity import Quantity, TwoTimeQuantity
 from mps_battery.measure.snapshot import Observables, Snapshot
@@ -198,7 +199,8 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
     card = card_of(battery, method, why, truncation, data, clock.perf_counter() - begun)
     recipe = Recipe(battery, method, truncation, table.record, trust, data, np.array(main.discarded),
                     steps_between(grid, method))
-    return Run(data, error_bars, _outcome(method, why, truncation, budget, grid), budget, card, main.evolution.state,
+    outcome = _outcome(method, why, truncation, budget, grid) + budget.cutoff_warning
+    return Run(data, error_bars, outcome, budget, card, main.evolution.state,
                tuple(main.states), recipe)
 
 
@@ -254,6 +256,8 @@ class Lane:
         self.discarded: list[float] = []
         self.proven: dict[str, list[Any]] = {name: [] for name in table.record} if proven else {}
         self._pieces = np.ones(len(visits), dtype=int) if pieces is None else pieces
+        self.modes = watched_modes(observables.battery, start)
+        self.cutoff_population = 0.0
         self._conserves = schedule.constant and not observables.battery.jumps
 
     def run(self, bar: Progress, share: float, keep_states: bool = False, watch: bool = False) -> None:
@@ -280,6 +284,8 @@ class Lane:
                 self.least_eigenvalue = min(self.least_eigenvalue, state.least_marginal())
         else:
             snapshot = Snapshot(state, t, self.observables, companions)
+        if watch and self.modes:
+            self.cutoff_population = max(self.cutoff_population, top_population(state, self.modes))
         self.table.add(snapshot)
         self.capped_at.append(self.cap_bound > 0)
         self.discarded.append(self.evolution.ledger.discarded_weight)
@@ -350,7 +356,8 @@ def budget_of(lane: Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> B
         norm_defect=defect, krylov_residual=float(ledger.krylov_residual),
         max_bond=int(ledger.max_bond), cap_bound=lane.cap_bound, t_trust=float(grid[max(last, 0)]), trust=trust,
         worst_bar=worst, least_eigenvalue=float(lane.least_eigenvalue) if density else None,
-        splitting_error=lane.evolution.splitting_error() if lane.proven else None)  # type: ignore[union-attr]
+        splitting_error=lane.evolution.splitting_error() if lane.proven else None,  # type: ignore[union-attr]
+        cutoff_population=lane.cutoff_population if lane.modes else None)
 
 
 def _outcome(method: Method, why: str, truncation: Truncation, budget: Budget, grid: np.ndarray) -> str:
