@@ -220,6 +220,8 @@ def test_recorded_local_variance_and_passive_cells():
     expected = [local_ergotropy_variance(run.state, battery.energy, n) for n in range(30)]
     np.testing.assert_allclose(run.data["w"].values[-1], expected, atol=1e-10)
     np.testing.assert_allclose(run.data["w"].values[0], 0.0, atol=1e-9)       # all down: nothing to draw
+    identity = mb.Density.product([mb.Spin()] * 3, "mixed")
+    assert local_ergotropy_variance(identity, random_terms(3, 1), 1) == 0     # any unitary would draw 0 with a spread
 
 
 @pytest.mark.parametrize("seed", range(3))
