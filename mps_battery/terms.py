@@ -310,10 +310,10 @@ class Terms:
         spectrum = np.linalg.eigvalsh((total + total.conj().T) / 2)
         return float(spectrum[-1] - spectrum[0])
 
-    def touching(self, n: int) -> Terms:
-        """The products that act on site n."""
+    def touching(self, *sites: int) -> Terms:
+        """The products that act on one of some sites."""
         new = Terms(self.sites)
-        new._products = {p: c for p, c in self._products.items() if any(site == n for site, _ in p)}
+        new._products = {p: c for p, c in self._products.items() if any(n in sites for n, _ in p)}
         return new
 
     def within(self, sites: Sequence[int]) -> Terms:
