@@ -119,6 +119,7 @@ def stochastic_efficiency(battery: Battery, source: Terms, time: float, *, begin
     G(u, v) = <exp(iu [E_B(t) - E_B(0)]) exp(-iv [E_S(t) - E_S(0)])>, evolved in u and, since the levels of the source
     form a ladder, summed over a turn in v. A battery whose levels form a ladder too is exact in both; an interacting
     one is smoothed. Without `method`, systems of up to 1024 dimensions are done densely, from any start and source.
+    No bar is given: a smaller weight in `truncation` shows what it changes.
 
     Args:
         battery: What is charged; no jumps. On trains it starts from a common eigenstate of both energies.
