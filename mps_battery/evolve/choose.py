@@ -9,18 +9,19 @@ as w^(1/2), which gives h dt = 0.25 (w / 1e-12)^(1/8).
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
 from mps_battery.battery import Schedule
 from mps_battery.checks import InputError, shown
-from mps_battery.evolve.exact import Exact
+from mps_battery.evolve.exact import LARGEST, Exact
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.evolve.tenpy import Tenpy
 from mps_battery.sites import DensitySite
 from mps_battery.tensors.truncation import Truncation
-from mps_battery.terms import Terms
+from mps_battery.terms import Terms, matrix_of
 
 Method = TEBD | TDVP | Exact | Tenpy
 
@@ -55,6 +56,10 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
             method, why = TEBD(), "the charging terms couple nearest neighbours"
         else:
             method, why = TDVP(), f"the charging terms reach over {reach} sites"
+            if all_to_all(schedule):
+                better = "mb.Exact()" if dimension <= LARGEST and not density else "few cells with mb.Exact()"
+                why += (f"; dense many-body couplings entangle by a volume law, so that the bond grows towards "
+                        f"its largest: {better} is the better tool")
     else:
         why = "asked for"
     if not isinstance(method, TEBD | TDVP | Exact | Tenpy):
@@ -70,6 +75,20 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
         elif density:
             check_step(schedule, method, truncation, times)
     return method, why
+
+
+def all_to_all(schedule: Schedule) -> bool:
+    """Whether products of three sites and more join every pair of sites: charging that scrambles.
+
+    Counted are sites that a factor flips, as those of a diagonal one may be no more than the string of a fermion.
+    """
+    count, joined = len(schedule.sites), set()
+    for terms in schedule.terms:
+        for product, _ in terms.products:
+            flipped = [n for n, o in product if np.any(matrix_of(o) - np.diag(np.diag(matrix_of(o))))]
+            if len(flipped) > 2:
+                joined.update(combinations(flipped, 2))
+    return len(joined) == count * (count - 1) // 2
 
 
 def choose_proven(schedule: Schedule, method: Method | None, truncation: Truncation, times: np.ndarray
