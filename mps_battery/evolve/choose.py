@@ -9,7 +9,8 @@ as w^(1/2), which gives h dt = 0.25 (w / 1e-12)^(1/8).
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from functools import cache
+from math import comb
 
 import numpy as np
 
@@ -56,10 +57,10 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
             method, why = TEBD(), "the charging terms couple nearest neighbours"
         else:
             method, why = TDVP(), f"the charging terms reach over {reach} sites"
-            if all_to_all(schedule):
-                better = "mb.Exact()" if dimension <= LARGEST and not density else "few cells with mb.Exact()"
-                why += (f"; dense many-body couplings entangle by a volume law, so that the bond grows towards "
-                        f"its largest: {better} is the better tool")
+            if not density and all_to_all(schedule):
+                better = "Exact" if dimension <= LARGEST else f"Exact, up to {LARGEST} dimensions,"
+                why += ("; dense many-body couplings entangle by a volume law, so that bonds grow towards the largest: "
+                        f"{better} is the better tool")
     else:
         why = "asked for"
     if not isinstance(method, TEBD | TDVP | Exact | Tenpy):
@@ -78,17 +79,23 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
 
 
 def all_to_all(schedule: Schedule) -> bool:
-    """Whether products of three sites and more join every pair of sites: charging that scrambles.
+    """Whether a Hamiltonian joins as many sets of three sites and more as there are triples: charging that scrambles.
 
     Counted are sites that a factor flips, as those of a diagonal one may be no more than the string of a fermion.
     """
-    count, joined = len(schedule.sites), set()
+    sets = set()
     for terms in schedule.terms:
         for product, _ in terms.products:
-            flipped = [n for n, o in product if np.any(matrix_of(o) - np.diag(np.diag(matrix_of(o))))]
+            flipped = tuple(n for n, o in product if _flips(o))
             if len(flipped) > 2:
-                joined.update(combinations(flipped, 2))
-    return len(joined) == count * (count - 1) // 2
+                sets.add(flipped)
+    return len(schedule.sites) > 2 and len(sets) >= comb(len(schedule.sites), 3)
+
+
+@cache
+def _flips(identifier: int) -> bool:
+    matrix = matrix_of(identifier)
+    return bool(np.any(matrix[~np.eye(len(matrix), dtype=bool)]))
 
 
 def choose_proven(schedule: Schedule, method: Method | None, truncation: Truncation, times: np.ndarray
