@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from mps_battery.battery import Battery, Jump
 from mps_battery.checks import must
 from mps_battery.models.build import check_rates, checked, each, jump
-from mps_battery.sites import Fermion, Spin
+from mps_battery.sites import Fermion, Site, Spin
 from mps_battery.terms import Terms
 
 __all__ = ["boson_syk", "complex_syk", "majorana_syk", "sparse_syk"]
@@ -229,7 +229,7 @@ def _battery(name: str, reference: str, charging: Terms, parameters: dict[str, A
                    empty=[lowest] * cells, name=name, parameters=parameters, reference=reference)
 
 
-def _jumps(sites: tuple[Fermion | Spin, ...], operator: str, sign: int, dephasing: float) -> Iterator[Jump]:
+def _jumps(sites: tuple[Site, ...], operator: str, sign: int, dephasing: float) -> Iterator[Jump]:
     """sqrt(dephasing / 2) sigma^z on every cell."""
     for n in range(len(sites) if dephasing else 0):
         yield jump(sites, sign * np.sqrt(dephasing / 2), operator, n, "dephasing")

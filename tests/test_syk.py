@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.sparse as sp
-from scipy.sparse.linalg import expm_multiply
 import solved
+from scipy.sparse.linalg import expm_multiply
 
 import mps_battery as mb
 from mps_battery.models import syk
