@@ -8,7 +8,7 @@ so that below this file every operator commutes with every operator on another s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from numbers import Number
 from typing import TYPE_CHECKING
@@ -76,6 +76,12 @@ def _named(site: Site, names: tuple[str, ...]) -> tuple[int | None, complex]:
 def _times(left: int, right: int) -> tuple[int | None, complex]:
     """Interned product of two interned operators on one site."""
     return _intern(_MATRICES[left] @ _MATRICES[right])
+
+
+@cache
+def _adjoint_of(identifier: int) -> tuple[int | None, complex]:
+    """Interned adjoint of an interned operator."""
+    return _intern(_MATRICES[identifier].conj().T)
 
 
 class Terms:
@@ -210,7 +216,7 @@ class Terms:
         """The Hermitian adjoint."""
         new = Terms(self.sites)
         for product, c in self._products.items():
-            factors = [(n, _intern(_MATRICES[o].conj().T)) for n, o in product]
+            factors = [(n, _adjoint_of(o)) for n, o in product]
             new._add(tuple((n, i) for n, (i, _) in factors if i is not None),
                      np.conj(c) * np.prod([s for _, (_, s) in factors]))
         return new
@@ -338,16 +344,8 @@ class Terms:
 
     def to_sparse(self) -> sp.csr_matrix:
         """Sparse matrix on the whole space; site 0 is the most significant index."""
-        dims = [s.d for s in self.sites]
         self._fits(LARGEST_SPARSE, "sparse")
-        total = sp.csr_matrix((int(np.prod(dims)),) * 2, dtype=complex)
-        for product, c in self._products.items():
-            matrix, done = sp.csr_matrix([[c]]), 0
-            for n, o in product:
-                matrix = sp.kron(sp.kron(matrix, sp.identity(int(np.prod(dims[done:n], initial=1)))), _MATRICES[o])
-                done = n + 1
-            total += sp.kron(matrix, sp.identity(int(np.prod(dims[done:], initial=1))), format="csr")
-        return total
+        return _sparse_sum(self.sites, self._products)
 
     def to_dense(self) -> Array:
         """Dense matrix on the whole space; site 0 is the most significant index."""
@@ -403,6 +401,50 @@ def _multiply(left: Product, right: Product) -> tuple[Product, complex]:
         else:
             factors[n] = identifier
     return tuple(sorted(factors.items())), scalar
+
+
+def _sparse_sum(sites: Sequence[Site], products: Mapping[Product, complex]) -> sp.csr_matrix:
+    """sum_j c_j prod O as a sparse matrix, cut in the middle: many products share few halves.
+
+    With the entries of every half in a row, indexed by (row, column) of the half, sum_(a b) A_a C_ab B_b is the whole
+    matrix with its legs grouped by half.
+    """
+    middle = (len(sites) + 1) // 2
+    halves: tuple[dict[Product, int], dict[Product, int]] = ({}, {})
+    places = []
+    for product in products:
+        cut = sum(n < middle for n, _ in product)
+        shifted = tuple((n - middle, o) for n, o in product[cut:])
+        places.append([half.setdefault(part, len(half))
+                       for half, part in zip(halves, (product[:cut], shifted), strict=True)])
+    row, column = np.array(places, dtype=int).reshape(-1, 2).T
+    coefficients = sp.csr_matrix((np.array(list(products.values()), dtype=complex), (row, column)),
+                                 shape=(len(halves[0]), len(halves[1])))
+    left, right = _stacked(sites[:middle], halves[0]), _stacked(sites[middle:], halves[1])
+    whole = (left.T @ (coefficients @ right)).tocoo()
+    dl, dr = (round(np.sqrt(stack.shape[1])) for stack in (left, right))
+    rows = whole.row // dl * dr + whole.col // dr
+    columns = whole.row % dl * dr + whole.col % dr
+    return sp.csr_matrix((whole.data, (rows, columns)), shape=(dl * dr,) * 2)
+
+
+def _stacked(sites: Sequence[Site], products: Iterable[Product]) -> sp.csr_matrix:
+    """The entries of one product a row, at column d i + j for the entry (i, j) of its d x d matrix."""
+    d = int(np.prod([s.d for s in sites], initial=1))
+    ends, columns, values = [0], [], []
+    for product in products:
+        i, j, v, factors = np.zeros(1, dtype=int), np.zeros(1, dtype=int), np.ones(1, dtype=complex), dict(product)
+        for n, site in enumerate(sites):
+            matrix = _MATRICES[factors[n]] if n in factors else np.eye(site.d)
+            here = np.nonzero(matrix)
+            i, j = (np.add.outer(site.d * k, h).ravel() for k, h in zip((i, j), here, strict=True))
+            v = np.multiply.outer(v, matrix[here]).ravel()
+        ends.append(ends[-1] + len(v))
+        columns.append(d * i + j)
+        values.append(v)
+    if not values:
+        return sp.csr_matrix((0, d * d), dtype=complex)
+    return sp.csr_matrix((np.concatenate(values), np.concatenate(columns), ends), shape=(len(values), d * d))
 
 
 def on_longer_chain(terms: Terms, sites: Sequence[Site]) -> Terms:

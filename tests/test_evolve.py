@@ -10,7 +10,7 @@ from mps_battery.evolve import tebd
 from mps_battery.evolve.choose import choose
 from mps_battery.evolve.tdvp import FUSED, PairOperator, SiteOperator, taylor_step
 from mps_battery.liouville import generator
-from mps_battery.models import spin_chain
+from mps_battery.models import spin_chain, syk
 from mps_battery.tensors import krylov, trains
 from mps_battery.tensors.truncation import Ledger
 
@@ -275,10 +275,14 @@ def test_engine_chooses_and_says_why():
         (spin_chain.xxz(cells=6), mb.Exact, "only 64 dimensions"),
         (spin_chain.xxz(cells=40), mb.TEBD, "nearest neighbours"),
         (spin_chain.power_law(cells=40), mb.TDVP, "reach over 39 sites"),
+        (syk.complex_syk(cells=11), mb.TDVP, "volume law, so that bonds grow towards the largest: Exact is the better"),
+        (syk.majorana_syk(cells=11, kept=0.8), mb.TDVP, "volume law"),
     ]:
         method, why = choose(generator(battery), None, mb.Truncation(), times)
         assert isinstance(method, kind)
         assert reason in why
+    for battery in (syk.sparse_syk(cells=11), syk.complex_syk(cells=11, q=2), spin_chain.power_law(cells=11)):
+        assert "volume law" not in choose(generator(battery), None, mb.Truncation(), times)[1]
 
 
 def test_bond_cap_is_noticed():

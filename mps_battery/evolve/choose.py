@@ -9,18 +9,20 @@ as w^(1/2), which gives h dt = 0.25 (w / 1e-12)^(1/8).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from math import comb
 
 import numpy as np
 
 from mps_battery.battery import Schedule
 from mps_battery.checks import InputError, shown
-from mps_battery.evolve.exact import Exact
+from mps_battery.evolve.exact import LARGEST, Exact
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.evolve.tenpy import Tenpy
 from mps_battery.sites import DensitySite
 from mps_battery.tensors.truncation import Truncation
-from mps_battery.terms import Terms
+from mps_battery.terms import Terms, matrix_of
 
 Method = TEBD | TDVP | Exact | Tenpy
 
@@ -55,6 +57,10 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
             method, why = TEBD(), "the charging terms couple nearest neighbours"
         else:
             method, why = TDVP(), f"the charging terms reach over {reach} sites"
+            if not density and all_to_all(schedule):
+                better = "Exact" if dimension <= LARGEST else f"Exact, up to {LARGEST} dimensions,"
+                why += ("; dense many-body couplings entangle by a volume law, so that bonds grow towards the largest: "
+                        f"{better} is the better tool")
     else:
         why = "asked for"
     if not isinstance(method, TEBD | TDVP | Exact | Tenpy):
@@ -70,6 +76,26 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
         elif density:
             check_step(schedule, method, truncation, times)
     return method, why
+
+
+def all_to_all(schedule: Schedule) -> bool:
+    """Whether a Hamiltonian joins as many sets of three sites and more as there are triples: charging that scrambles.
+
+    Counted are sites that a factor flips, as those of a diagonal one may be no more than the string of a fermion.
+    """
+    sets = set()
+    for terms in schedule.terms:
+        for product, _ in terms.products:
+            flipped = tuple(n for n, o in product if _flips(o))
+            if len(flipped) > 2:
+                sets.add(flipped)
+    return len(schedule.sites) > 2 and len(sets) >= comb(len(schedule.sites), 3)
+
+
+@cache
+def _flips(identifier: int) -> bool:
+    matrix = matrix_of(identifier)
+    return bool(np.any(matrix[~np.eye(len(matrix), dtype=bool)]))
 
 
 def choose_proven(schedule: Schedule, method: Method | None, truncation: Truncation, times: np.ndarray

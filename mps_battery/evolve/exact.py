@@ -8,6 +8,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from scipy.integrate import solve_ivp
+from scipy.sparse.csgraph import connected_components
 
 from mps_battery.battery import Schedule
 from mps_battery.checks import InputError, must, number
@@ -21,7 +22,8 @@ Array = np.ndarray
 LARGEST = 2**18
 """Largest dimension of the whole space that `Exact` accepts."""
 DIAGONALISED = 2**10
-"""Up to this dimension a constant generator is diagonalised once; above, Krylov steps are taken."""
+"""A constant Hamiltonian whose blocks cost no more than one of this dimension is diagonalised once, block by block; so
+is a Liouvillian exponentiated up to this dimension. Above, Krylov steps are taken."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,9 @@ class ExactEvolution:
         self._vector = train.to_dense().astype(float if self._open else complex)
         self._parts: list[sp.csr_matrix] = [h.to_sparse().real if self._open else -1j * h.to_sparse()
                                             for h in generator.terms]
-        self._spectrum: tuple[Array, Array] | None = None
-        if generator.constant and not self._open and dimension <= DIAGONALISED:
-            self._spectrum = scipy.linalg.eigh((1j * sum(self._parts)).toarray())
+        self._spectrum: list[tuple[Array, Array, Array]] = []
+        if generator.constant and not self._open:
+            self._spectrum = _spectrum(1j * sum(self._parts))
         self._propagators: dict[float, Array] = {}
 
     @property
@@ -76,9 +78,10 @@ class ExactEvolution:
         span = time - self.time
         if span <= 0:
             return
-        if self._spectrum is not None:
-            e, u = self._spectrum
-            self._vector = u @ (np.exp(-1j * e * span) * (u.conj().T @ self._vector))
+        if self._spectrum:
+            self._vector = self._vector.copy()
+            for block, e, u in self._spectrum:
+                self._vector[block] = u @ (np.exp(-1j * e * span) * (u.conj().T @ self._vector[block]))
         elif self._schedule.constant and self._open and self._vector.size <= DIAGONALISED:
             key = round(span, 14)
             if key not in self._propagators:
@@ -103,3 +106,16 @@ class ExactEvolution:
                         atol=self.method.tolerance)
         self.ledger.krylov_residual += self.method.tolerance
         return out.y[:, -1]
+
+
+def _spectrum(h: sp.csr_matrix) -> list[tuple[Array, Array, Array]]:
+    """(basis states, energies, eigenvectors) of every block of a Hamiltonian; none where that would cost too much.
+
+    Blocks are the connected parts of the graph of its entries: sectors of every charge that is diagonal in the basis.
+    """
+    count, member = connected_components(abs(h), directed=False)
+    sizes = np.bincount(member, minlength=count).astype(float)
+    if count > DIAGONALISED or np.sum(sizes**3) > float(DIAGONALISED) ** 3:
+        return []
+    order = np.split(np.argsort(member, kind="stable"), np.cumsum(sizes.astype(int))[:-1])
+    return [(block, *scipy.linalg.eigh(h[np.ix_(block, block)].toarray())) for block in order]
