@@ -1,4 +1,4 @@
-"""Quantum energy teleportation: Alice measures and tells Bob the outcome, on which the unitary that he draws by depends.
+"""Quantum energy teleportation: Alice measures and tells Bob the outcome, and his unitary depends on it.
 
 Her measurement injects energy where she is; what Bob draws comes from his own place, and for a state that no unitary of
 his could draw from alone it is the outcome that opens it [Hotta 2008, Phys. Lett. A 372, 5671; Ikeda 2023, PR Applied
@@ -100,8 +100,8 @@ def teleport(state: MPS | Density, terms: Terms, alice: int | Sequence[int], bob
     U_k+). A qubit has its closed form, evaluated without a difference of energies so that values far below 1e-16 of the
     total energy are good; blocks and sites of more levels are searched, with `gap`.
 
-    In a Gibbs state of H at temperature T the free energy cannot fall, so that extracted - injected <= T I [Sagawa, Ueda
-    2008, PRL 100, 080403] with I the information about the whole chain, which is at most the one about Alice's sites.
+    In a Gibbs state of H at temperature T the free energy cannot fall: extracted - injected <= T I [Sagawa, Ueda 2008,
+    PRL 100, 080403] with I the information about the whole chain, which is at most the one about Alice's sites.
 
     Args:
         state: Ground, thermal, steady or any other state.

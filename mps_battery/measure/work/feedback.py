@@ -28,6 +28,9 @@ LEVI_CIVITA = np.zeros((3, 3, 3))
 for _i, _j, _k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
     LEVI_CIVITA[_i, _j, _k], LEVI_CIVITA[_j, _i, _k] = 1.0, -1.0
 
+EQUAL = 2e-15
+"""Energies of a qubit that differ by less, relative to the largest, are one."""
+
 
 @dataclass(frozen=True)
 class Feedback:
@@ -67,7 +70,11 @@ def qubit_work(correlations: Array) -> tuple[Array, Array]:
     """
     form = quaternion_form(correlations)
     values, vectors = np.linalg.eigh(form)
-    q = vectors[..., 0] * np.where(vectors[..., :1, 0] < 0, -1.0, 1.0)
+    # of eigenvectors that rounding mixes, such as rotations about the axis of a field, the one nearest to the identity
+    alike = values - values[..., :1] <= EQUAL * np.abs(values).max(axis=-1, keepdims=True)
+    nearest = np.einsum("...ij,...j->...i", vectors, vectors[..., 0, :] * alike)
+    size = np.linalg.norm(nearest, axis=-1, keepdims=True)
+    q = np.where(size > 1e-3, nearest / np.maximum(size, 1e-3), vectors[..., 0])
     near = q[..., 0] ** 2 > 0.5
     small = -np.einsum("...k,...k->...", form[..., 0, 1:], q[..., 1:]) / np.where(near, q[..., 0], 1.0)
     return np.maximum(np.where(near, small, form[..., 0, 0] - values[..., 0]), 0.0), q
