@@ -51,11 +51,11 @@ from mps_battery.steady.ness import steady_state as steady_state
 from mps_battery.steady.thermal import ThermalState as ThermalState
 from mps_battery.steady.thermal import thermal_state as thermal_state
 from mps_battery.storage import load as load
+from mps_battery.teleport import Teleport as Teleport
+from mps_battery.teleport import teleport as teleport
 from mps_battery.tensors.density import Density as Density
 from mps_battery.tensors.mps import MPS as MPS
 from mps_battery.tensors.truncation import Truncation as Truncation
-from mps_battery.teleport import Teleport as Teleport
-from mps_battery.teleport import teleport as teleport
 from mps_battery.terms import Terms as Terms
 
 __version__ = "0.1.0"

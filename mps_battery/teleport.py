@@ -1,4 +1,4 @@
-"""Quantum energy teleportation: Alice measures, tells Bob the outcome, and Bob draws energy by a unitary that depends on it.
+"""Quantum energy teleportation: Alice measures and tells Bob the outcome, and his unitary depends on it.
 
 Her measurement injects energy where she is; what Bob draws comes from his own place, and for a state that no unitary of
 his could draw from alone it is the outcome that opens it [Hotta 2008, Phys. Lett. A 372, 5671; Ikeda 2023, PR Applied
@@ -100,8 +100,8 @@ def teleport(state: MPS | Density, terms: Terms, alice: int | Sequence[int], bob
     U_k+). A qubit has its closed form, evaluated without a difference of energies so that values far below 1e-16 of the
     total energy are good; blocks and sites of more levels are searched, with `gap`.
 
-    In a Gibbs state of H at temperature T the free energy cannot fall, so that extracted - injected <= T I with I the
-    information about the whole chain, which is at most the one about Alice's sites [Sagawa, Ueda 2008, PRL 100, 080403].
+    In a Gibbs state of H at temperature T the free energy cannot fall: extracted - injected <= T I [Sagawa, Ueda 2008,
+    PRL 100, 080403] with I the information about the whole chain, which is at most the one about Alice's sites.
 
     Args:
         state: Ground, thermal, steady or any other state.
@@ -154,7 +154,7 @@ def _generator(response: str | Array, state: MPS | Density, block: list[int]) ->
         must(len(block) == 1, "response", '"best" or a matrix where Bob has several sites', response)
         return reflection(state.sites[block[0]].operator(response), response)
     d = int(np.prod([state.sites[n].d for n in block]))
-    must(np.shape(response) == (d, d), "response", f'be "best", the name of an operator or a {d} x {d} matrix', response)
+    must(np.shape(response) == (d, d), "response", f'be "best", an operator name or a {d} x {d} matrix', response)
     return reflection(np.asarray(response))
 
 
@@ -165,7 +165,7 @@ def _teleported(state: MPS | Density, terms: Terms, sites: list[int], block: lis
     left = [(rho, p) for rho, p in left if p > NEVER]
     weights = np.array([p for _, p in left])
     near = terms.touching(*sites)
-    injected = sum(p * near.expect(rho).real for rho, p in left) - near.expect(state).real  # type: ignore[arg-type]
+    injected = sum(p * rho.expect(near).real for rho, p in left) - state.expect(near).real
     feedback, scale = _answers([rho for rho, _ in left], weights, terms.touching(*block), block, generator)
     after = sum(p * act_on(rho, u, block)[0].expect(terms).real
                 for (rho, p), u in zip(left, feedback.unitaries, strict=True))

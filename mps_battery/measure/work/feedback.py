@@ -28,6 +28,9 @@ LEVI_CIVITA = np.zeros((3, 3, 3))
 for _i, _j, _k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
     LEVI_CIVITA[_i, _j, _k], LEVI_CIVITA[_j, _i, _k] = 1.0, -1.0
 
+EQUAL = 2e-15
+"""Energies of a qubit that differ by less, relative to the largest, are one."""
+
 
 @dataclass(frozen=True)
 class Feedback:
@@ -63,11 +66,15 @@ def qubit_work(correlations: Array) -> tuple[Array, Array]:
     """(W, q): tr K + s1 + s2 - sign(det K) s3 of `qubit_extremes` without cancellation, and what reaches it.
 
     Args:
-        correlations: K, (..., 3, 3).
+        correlations: K, (outcomes, 3, 3).
     """
     form = quaternion_form(correlations)
     values, vectors = np.linalg.eigh(form)
-    q = vectors[..., 0] * np.where(vectors[..., :1, 0] < 0, -1.0, 1.0)
+    # of eigenvectors that rounding mixes, such as rotations about the axis of a field, the one nearest to the identity
+    alike = values - values[..., :1] <= EQUAL * np.abs(values).max(axis=-1, keepdims=True)
+    nearest = np.einsum("...ij,...j->...i", vectors, vectors[..., 0, :] * alike)
+    size = np.linalg.norm(nearest, axis=-1, keepdims=True)
+    q = np.where(size > 1e-3, nearest / np.maximum(size, 1e-3), vectors[..., 0])
     near = q[..., 0] ** 2 > 0.5
     small = -np.einsum("...k,...k->...", form[..., 0, 1:], q[..., 1:]) / np.where(near, q[..., 0], 1.0)
     return np.maximum(np.where(near, small, form[..., 0, 0] - values[..., 0]), 0.0), q
@@ -81,7 +88,7 @@ def rotation_of(q: Array) -> Array:
 
 def of_qubit(correlations: Array) -> Feedback:
     """The best unitaries of a qubit; p_k K_k of every outcome, (outcomes, 3, 3)."""
-    without, common = qubit_work(correlations.sum(axis=0))
+    (without,), (common,) = qubit_work(correlations.sum(axis=0, keepdims=True))
     surplus, q = qubit_work(rotation_of(common).T @ correlations)
     first = np.tensordot(common, QUATERNIONS, 1)
     return Feedback(qubit_work(correlations)[0], surplus, float(without),
@@ -103,11 +110,12 @@ def reflection(generator: Array, name: str = "generator") -> Array:
 
 def of_generator(b: Array, c: Array, q: Array) -> Feedback:
     """The best angles of exp(-i phi Q), Q^2 = 1, where outcome k has the energy b_k cos 2 phi + c_k sin 2 phi."""
-    common = np.arctan2(-c.sum(), -b.sum()) if np.any([b.sum(), c.sum()]) else 0.0         # 2 phi
+    both = b.sum(keepdims=True), c.sum(keepdims=True)
+    common = np.where(np.hypot(*both) > 0, np.arctan2(-both[1], -both[0]), 0.0)                            # 2 phi
     turned = b * np.cos(common) + c * np.sin(common), c * np.cos(common) - b * np.sin(common)
     more = np.where(np.hypot(*turned) > 0, np.arctan2(-turned[1], -turned[0]), 0.0)
     unitaries = tuple(np.cos(x) * np.eye(len(q)) - 1j * np.sin(x) * q for x in (common + more) / 2)
-    return Feedback(_on_circle(b, c), _on_circle(*turned), float(_on_circle(b.sum(), c.sum())), unitaries)
+    return Feedback(_on_circle(b, c), _on_circle(*turned), float(_on_circle(*both)[0]), unitaries)
 
 
 def _on_circle(b: Array, c: Array) -> Array:
