@@ -127,6 +127,31 @@ def test_densities_and_schedules_are_refined_too(battery):
     assert float(error.max()) < 0.05 * float(np.abs(run.data["energy"] - exact.data["energy"]).max())
 
 
+@pytest.mark.slow
+def test_bars_of_many_refined_runs_cover():
+    """60 random runs by TEBD and TDVP: at least 95 % of the quantities everywhere, median of bar over error <= 30."""
+    covered, ratios, gains = [], [], []
+    for seed in range(60):
+        rng = np.random.default_rng(np.random.SeedSequence([4, 8, seed]))
+        battery, order = random_battery(rng, int(rng.integers(4, 7))), int(rng.choice([2, 4]))
+        times = np.linspace(0, rng.uniform(0.2, 0.9), int(rng.integers(3, 6)))
+        method = mb.TEBD(order=order) if seed % 2 else mb.TDVP(order=order)
+        truncation = mb.Truncation(int(rng.choice([4, 8, 64])), float(10 ** rng.uniform(-11, -5)))
+        refined = mb.charge(battery, times, method=method, truncation=truncation).refine()
+        for name, values in dense_record(battery, times).items():
+            error = np.abs(refined.data[name].values - values)
+            covered.append(np.all(error <= refined.bars[name].values + 1e-12 * max(1.0, np.abs(values).max())))
+            if error.max() > 1e-11:
+                ratios.append(refined.bars[name].values.max() / error.max())
+                if refined.data[name].attrs["extrapolated"] != "no":
+                    gains.append(np.abs(refined.recipe.data[name].values - values).max() / error.max())
+    print(f"{np.mean(covered):.3f} covered, bar over error {np.median(ratios):.1f}, {len(gains)} extrapolated, error "
+          f"down {np.median(gains):.1f} times in the median, at worst {min(gains):.2f}")
+    assert np.mean(covered) >= 0.95
+    assert np.median(ratios) <= 30
+    assert np.median(gains) > 1
+
+
 # -- the laws ----------------------------------------------------------------------------------------------------
 def series(exponent, share=0.0, seed=0):
     """Values at steps 1, 1/2, 1/4 with an error of one order and a share of the next, and their limit."""
