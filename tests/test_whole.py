@@ -8,6 +8,7 @@ import solved
 import test_passive
 
 import mps_battery as mb
+from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
 from mps_battery.measure.resources.least_entropy import blocks, least_entropy
 from mps_battery.measure.work import layer, spectrum, whole
 from mps_battery.measure.work.spectrum import Spectrum
@@ -153,6 +154,8 @@ def test_both_bounds_hold(seed, monkeypatch):
         bracket, wanted = getattr(found, name), getattr(exact, name).value
         assert bracket.lower - bracket.bar - 1e-9 <= wanted <= bracket.upper + bracket.bar + 1e-9, name
         assert bracket.bar < 1e-5, name
+    drawn = layer.layer_ergotropy(state, h).value
+    assert found.ergotropy.lower == pytest.approx(drawn, abs=1e-12)
     known = whole.global_ergotropy(state, h, entropy=test_passive.entropy(rho), exact=1)
     best = exact.energy - least_energy(h.to_mpo().to_dense(), test_passive.entropy(rho))
     assert known.upper == pytest.approx(best, abs=2e-5 + known.bar)      # beta to 1e-4, the bound to its square
@@ -230,6 +233,19 @@ def test_layer_of_cells_that_do_not_interact_is_all_there_is(monkeypatch):
     total = sum(test_passive.energy(r, t.to_dense()) + np.ptp(np.linalg.eigvalsh(t.to_dense())) / 2
                 * np.ptp(np.linalg.eigvalsh(r)) for r, t in zip(cells, own, strict=True))
     assert layer.layer_ergotropy(state, h).value == pytest.approx(total, abs=1e-9)
+
+
+def test_layer_sees_the_mean_field_of_its_neighbours(monkeypatch):
+    """Cells along X with sum Z Z and one small field: each turns against the one before, which is the best product."""
+    sites = [mb.Spin()] * 5
+    h = mb.Terms(sites)
+    h += 0.1, ("Z", 0)
+    for k in range(4):
+        h += 1.0, ("Z", k), ("Z", k + 1)
+    state = mb.Density.product(sites, [np.array([[0.5, 0.4], [0.4, 0.5]])] * 5)
+    monkeypatch.setattr(layer, "LARGEST_BLOCK", 2)
+    for energy in (h, -h):
+        assert layer.layer_ergotropy(state, energy).value == pytest.approx(4 * 0.64 + 0.08, abs=1e-12)
 
 
 # -- long chains -----------------------------------------------------------------------------------------------------
@@ -361,9 +377,11 @@ def test_recorded_along_a_pure_run(monkeypatch):
     assert len(calls) == 2
 
 
-def test_recorded_along_an_open_run(tmp_path):
-    """Chargers that leak: both bounds of the marginal of the cells, kept by a file."""
-    battery = open_chain.lossy_chargers(cells=2)
+@pytest.mark.parametrize("loss", [0.0, 0.2])
+def test_recorded_beside_chargers(tmp_path, loss):
+    """Chargers, leaking or not: both bounds of the marginal of the cells, kept by a file."""
+    battery = open_chain.lossy_chargers(cells=2, loss=loss)
+    assert battery.mixed == (loss > 0)
     run = mb.charge(battery, [0.0, 1.0, 2.5], record=RECORD, keep_states=True, method=mb.TEBD(),
                     truncation=mb.Truncation(64, 1e-16))
     h = battery.energy.within([1, 3]).to_dense()
@@ -377,6 +395,20 @@ def test_recorded_along_an_open_run(tmp_path):
     assert list(run.data["bound"].values) == ["lower", "upper"]
     again = mb.load(run.save(tmp_path / "run.nc"))
     assert again.data["c"].equals(run.data["c"])
+
+
+def test_recorded_bounds_hold_their_bars():
+    """A density bounded as if it were long: lower - bar and upper + bar, work not below zero."""
+    h = chain(RNG(4), 4)
+    battery = mb.Battery(h.sites, range(4), h, h, empty="mixed")
+    state = mb.Density.from_dense(h.sites, cooled(RNG(4), h, 0.7))
+    observables = MixedObservables(battery)
+    observables.__dict__["spectra"] = Spectrum(h, 1), Spectrum(-h, 1)
+    snapshot = MixedSnapshot(state, 0.0, observables)
+    for name, quantity in RECORD.items():
+        bracket, (lower, upper) = getattr(snapshot.reach, quantity.part), quantity.measure(snapshot)
+        assert upper == bracket.upper + bracket.bar > lower, name
+        assert lower == (max(bracket.lower - bracket.bar, 0.0) if name in "wac" else bracket.lower - bracket.bar), name
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------

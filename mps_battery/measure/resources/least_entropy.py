@@ -38,8 +38,9 @@ def least_entropy(state: Density) -> float:
     """
     best = -float(np.log(state.purity))
     room = LARGEST_TENSOR / max(state.bonds, default=1) ** 2
-    for dimension in {1, 2**3, min(LARGEST_BLOCK, max(2, int(room**0.5)))}:
-        best = max(best, _relative(state, blocks(state.sites, dimension)))
+    for dimension in (1, 2**3, LARGEST_BLOCK):
+        if dimension**2 <= max(room, 1):
+            best = max(best, _relative(state, blocks(state.sites, dimension)))
     return max(best, 0.0)
 
 
