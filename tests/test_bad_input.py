@@ -137,10 +137,6 @@ mb.charge(modes(FERMIONS), TIMES, record={"q": mb.Correlator("Cd", "C")})
 charge(record={"q": mb.Reduced([3, 4])}) => Argument `sites` must be …from 0 to 3, but is [3, 4].
 charge(record={"q": mb.Reduced([1, 1])})
     => Argument `sites` must be different sites from 0 to 3, but is [1, 1].
-mb.charge(modes(), TIMES, record={"w": mb.LocalErgotropy()})
-    => Argument `cells` must be two-level sites …, but site 0 has 3 levels.
-mb.charge(modes(), TIMES, record={"c": mb.LocalCapacity()})
-    => Argument `cells` must be two-level sites …, but site 0 has 3 levels.
 leaking(rate=lambda t: -0.5)
     => Argument `rate` must be a finite number of at least 0 at time 0, but is -0.5.
 open_chain.decaying(rate=-0.1) => Argument `rate` must be a number of at least 0, but is -0.1.
@@ -163,8 +159,6 @@ mb.MPS.product([mb.Spin()] * 20, "up").reduced(range(20))
     => Argument `sites` must span at most 4096 dimensions, but spans 1048576.
 UP.expect(SHORT_CHAIN) => Argument `terms` must be Terms on the sites of the state, but is ….
 mb.local_ergotropy(UP, FIELD, 4) => Argument `site` must be …from 0 to 3, but is 4.
-mb.local_ergotropy(modes().initial_state(), modes().energy, 0)
-    => Argument … must be …two-level …, but site 0 has 3 levels.
 mb.ground_state(1j * FIELD) => Argument `terms` must be Hermitian, but differs ….
 mb.ground_state("H") => Argument `terms` must be Terms, but is 'H'.
 mb.load("no.nc") => Argument `path` must name an existing file, but 'no.nc' is none.

@@ -113,6 +113,8 @@ from mps_battery.measure.work.ergotropy import local_ergotropy as local_ergotrop
 from mps_battery.measure.work.extended import ExtendedLocalErgotropy as ExtendedLocalErgotropy
 from mps_battery.measure.work.extended import extended_local_ergotropy as extended_local_ergotropy
 from mps_battery.measure.work.extremum import Extremum as Extremum
+from mps_battery.measure.work.local_passivity import LocalPassivity as LocalPassivity
+from mps_battery.measure.work.local_passivity import strong_local_passivity as strong_local_passivity
 from mps_battery.measure.work.parallel import ParallelCapacity as ParallelCapacity
 from mps_battery.measure.work.parallel import ParallelErgotropy as ParallelErgotropy
 from mps_battery.measure.work.parallel import parallel_capacity as parallel_capacity
