@@ -317,7 +317,7 @@ def test_recorded_for_pure_and_mixed_runs():
         assert list(run.data["z"].coords[run.data["z"].dims[1]].values) == [0, 2, 3]
         assert run.data["pair"].dims == ("time",)
         along_y = block_daemonic_ergotropy(run.state, battery.energy, [1, 2, 3], 0, "Y").value
-        assert run.data["best"].values[1] >= along_y
+        assert run.data["best"].values[1] >= along_y - 1e-13
         expected = local_daemonic_ergotropy(run.state, battery.energy, 2, 1, "Z").value
         assert abs(run.data["z"].values[1, 1] - expected) < 1e-12
         expected = block_daemonic_ergotropy(run.state, battery.energy, [1, 2], 3, "X").value
