@@ -119,7 +119,7 @@ def sparse_syk(cells: int = 10, splitting: float = 1.0, coupling: float = 1.0, d
 
     Reference:
         Xu, Susskind, Su, Swingle, arXiv:2008.02303 (2020); charging: Rossini, Andolina, Rosa, Carrega, Polini,
-        Phys. Rev. Lett. 125, 236402 (2020)
+        Phys. Rev. Lett. 125, 236402 (2020), arXiv:1912.07234
     """
     parameters = _parameters(q, cells=cells, splitting=splitting, coupling=coupling, degree=degree, seed=seed,
                              realisation=realisation)
