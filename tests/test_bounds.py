@@ -139,7 +139,7 @@ def test_losses_of_one_sweep_add_in_squares():
         distance = np.linalg.norm(before - after)
         assert evolution.ledger.truncations >= 3
         assert abs(distance**2 - np.linalg.norm(before) ** 2 + np.linalg.norm(after) ** 2) < 1e-13
-        assert 1e-3 < distance
+        assert distance > 1e-3
         error, weight = evolution.ledger.state_error, evolution.ledger.discarded_weight
         assert distance * (1 - 1e-13) <= error <= distance * (1 + weight)
 
