@@ -156,6 +156,29 @@ def conserves_parity(total: Terms) -> bool:
     return True
 
 
+def conserves_weak_charge(battery: Battery) -> bool:
+    """Whether the charge of the ket less that of the bra is conserved, and not zero on every operator.
+
+    It is where the Hamiltonian conserves the charge of the sites and every jump changes it by a fixed amount.
+    """
+    charge = Terms(battery.sites)
+    for n, site in enumerate(battery.sites):
+        charge += 1.0, (np.diag(site.charges.astype(float)), n)
+    if not any(np.ptp(site.charges) for site in battery.sites):
+        return False
+    if not all(h.conserves_charge() for h in as_schedule(battery.charging).terms):
+        return False
+    for jump in battery.jumps:
+        product = next(iter(jump.terms.products))[0]
+        change = 0
+        for n, o in product:
+            places = np.argwhere(np.abs(matrix_of(o)) > 1e-13)[0]
+            change += int(battery.sites[n].charges[places[0]] - battery.sites[n].charges[places[1]])
+        if not (charge.commutator(jump.terms) - change * jump.terms).vanishes(1e-12 * jump.terms.largest):
+            return False
+    return True
+
+
 def heisenberg(battery: Battery, observable: Terms) -> Terms:
     """L+(O) = i [H, O] + sum_j (L_j+ O L_j - {L_j+ L_j, O} / 2), the slope of a mean value, as Terms.
 

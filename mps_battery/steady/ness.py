@@ -21,8 +21,15 @@ from mps_battery.checks import InputError, must, number
 from mps_battery.evolve.choose import check_step, strength
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
-from mps_battery.liouville import conserved_sums, conserved_swap, conserves_parity, generator
+from mps_battery.liouville import (
+    conserved_sums,
+    conserved_swap,
+    conserves_parity,
+    conserves_weak_charge,
+    generator,
+)
 from mps_battery.steady.certificate import Certificate, certify, residual
+from mps_battery.steady.grading import parity, ungraded, weak_charge
 from mps_battery.steady.lengthen import continued
 from mps_battery.steady.sweeps import ENRICHMENT, KAPPA, Control, Solver
 from mps_battery.tensors.density import Density, density_sites
@@ -334,9 +341,8 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
         if job.total.reach <= 1 and len(job.battery.sites) > 1:
             start = _relaxed(job, start, RELAXED / rate, 0.5 / rate, min(cap, method.first_bond))
     sites = density_sites(job.battery.sites)
-    graded = conserves_parity(job.total)
-    parities = [np.asarray(s.charges) if graded else np.zeros(s.d, dtype=int) for s in sites]
-    solver = Solver(job.mpo, start.train.tensors, parities, method.identity_weight)
+    conserved = weak_charge if conserves_weak_charge(job.battery) else parity if conserves_parity(job.total) else ungraded
+    solver = Solver(job.mpo, start.train.tensors, conserved(sites), method.identity_weight)
     control, best, good = Control(1.6 / rate), solver.residual, solver.copy()
     mark = (best, solver.tensors)                  # where the residual was three times larger, or the bond smaller
     earlier: list[Array] | None = None             # the mark before, once there is something to compare
