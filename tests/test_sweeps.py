@@ -5,8 +5,8 @@ import pytest
 import solved_open
 
 import mps_battery as mb
-from mps_battery.liouville import conserves_parity, generator
-from mps_battery.steady import sweeps
+from mps_battery.liouville import conserves_parity, conserves_weak_charge, generator
+from mps_battery.steady import grading, sweeps
 from mps_battery.tensors.density import density_sites
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
@@ -15,14 +15,19 @@ SITES = [mb.Spin()] * 3
 WIDE = Truncation(10**6, 0.0)
 
 
-def chain(parity):
+CONSERVED = {"charge": grading.weak_charge, "parity": grading.parity, "nothing": grading.ungraded}
+
+
+def chain(conserved):
     h, loss, pump = mb.Terms(SITES), mb.Terms(SITES), mb.Terms(SITES)
     for k in range(2):
-        for c, a in ((1.0, "X"), (0.8, "Y"), (0.4, "Z")):
+        for c, a in ((1.0, "X"), (1.0 if conserved == "charge" else 0.8, "Y"), (0.4, "Z")):
             h += c, (a, k), (a, k + 1)
+        h += 0.3, ("X", k), ("Y", k + 1)                  # with the next: complex between operators of charge
+        h += -0.3, ("Y", k), ("X", k + 1)
     loss += 0.9, ("Sm", 0)
     pump += 0.7, ("Sp", 2)
-    if not parity:
+    if conserved == "nothing":
         h += 0.5, ("X", 1)
         pump += 0.3j, ("Z", 2)
     return mb.Battery(SITES, range(3), h, h, [mb.Jump(loss), mb.Jump(pump)], empty="mixed")
@@ -36,25 +41,29 @@ def coordinates():
     return columns, np.kron(np.kron(local, local), local)
 
 
-def problem(parity, rank=None):
-    """(solver, weighted dense L, density): a random even density, or one of lower bond dimension."""
-    battery, rng = chain(parity), np.random.default_rng(4)
+def problem(conserved, rank=None):
+    """(solver, weighted dense L, density): a random density without charge, or one of lower bond dimension."""
+    battery, rng = chain(conserved), np.random.default_rng(4)
     a = rng.normal(size=(8, 8)) + 1j * rng.normal(size=(8, 8))
-    rho = a @ a.conj().T
-    if parity:
-        flip = np.diag([1, -1, -1, 1, -1, 1, 1, -1])
-        rho = rho + flip @ rho @ flip
+    rho, up = a @ a.conj().T, np.array([3, 2, 2, 1, 2, 1, 1, 0])
+    if conserved != "nothing":
+        rho = rho * ((up[:, None] - up) % (8 if conserved == "charge" else 2) == 0)
     rho /= np.trace(rho).real
     schedule = generator(battery)
     total = sum((t for t, _ in schedule.parts[1:]), schedule.parts[0][0].copy())
-    assert conserves_parity(total) == parity
-    parities = [np.asarray(s.charges) if parity else np.zeros(4, dtype=int) for s in total.sites]
+    assert conserves_parity(total) == (conserved != "nothing")
+    assert conserves_weak_charge(battery) == (conserved == "charge")
     state = mb.Density.from_dense(SITES, rho, 1e-15 if rank is None else rank)
-    solver = sweeps.Solver(total.to_mpo(), state.train.tensors, parities)
+    solver = sweeps.Solver(total.to_mpo(), state.train.tensors, CONSERVED[conserved](density_sites(SITES)))
     columns, weights = coordinates()
     dense = columns.conj().T @ solved_open.lindblad_matrix(
         battery.charging.to_dense(), [j.terms.to_dense() for j in battery.jumps]) @ columns
-    return solver, dense.real * weights[:, None] / weights, state.to_dense()
+    dense = dense.real * weights[:, None] / weights
+    if conserved == "charge":                              # coordinates over 1, s+, s-, Z, by hand
+        local = np.array([[1, 0, 0, 0], [0, 1, -1j, 0], [0, 1, 1j, 0], [0, 0, 0, 1]]) / np.sqrt([[1], [2], [2], [1]])
+        change = np.kron(np.kron(local, local), local)
+        dense = change @ dense @ change.conj().T
+    return solver, dense, state.to_dense()
 
 
 def frame_of(solver, n):
@@ -67,22 +76,22 @@ def frame_of(solver, n):
     return np.einsum("xa,pq,by->xpyaqb", left, np.eye(4), right).reshape(64, -1)
 
 
-@pytest.mark.parametrize("parity", [True, False])
+@pytest.mark.parametrize("conserved", CONSERVED)
 @pytest.mark.parametrize("largest", [sweeps.DENSE, 0])
 @pytest.mark.parametrize("rank", [None, 0.3])
-def test_local_problem(monkeypatch, parity, largest, rank):
+def test_local_problem(monkeypatch, conserved, largest, rank):
     """Factorised and iterated: 1/tau - L + theta L+ L + |e><e| in the frame of every site."""
     monkeypatch.setattr(sweeps, "DENSE", largest)
-    solver, dense, rho = problem(parity, rank)
+    solver, dense, rho = problem(conserved, rank)
     assert (max(map(len, solver.bonds)) < 4) == (rank is not None)
     theta, tau = 0.13, 2.5
     for n in range(3):
         p, old = frame_of(solver, n), solver.x[n].ravel()
-        assert np.abs(p.T @ p - np.eye(p.shape[1])).max() < 1e-12
-        whole, e = p @ old, p[0]
-        l = p.T @ dense @ p
-        matrix = np.eye(len(l)) / tau - l + theta * (dense @ p).T @ (dense @ p) + np.outer(e, e)
-        expected = np.linalg.solve(matrix, old / (tau * (e @ old)) + e)
+        assert np.abs(p.conj().T @ p - np.eye(p.shape[1])).max() < 1e-12
+        whole, e = p @ old, p[0].conj()
+        l = p.conj().T @ dense @ p
+        matrix = np.eye(len(l)) / tau - l + theta * (dense @ p).conj().T @ (dense @ p) + np.outer(e, e.conj())
+        expected = np.linalg.solve(matrix, old / (tau * (e.conj() @ old)) + e)
         found = solver._solve(n, theta, tau).ravel()
         assert np.abs(found - expected / np.linalg.norm(expected)).max() < 1e-7
         if n == 0:                                                       # the residual is asked for after a sweep
@@ -94,8 +103,41 @@ def test_local_problem(monkeypatch, parity, largest, rank):
             solver._pass_right(n, solver.x[n], WIDE, 0)
 
 
+@pytest.mark.parametrize("conserved", CONSERVED)
+def test_frames_grow_towards_the_residual(conserved):
+    """From one product the frames find every charge that the steady state has: the dense null vector."""
+    battery = chain(conserved)
+    start = mb.Density.product(SITES, "mixed")
+    steady = mb.steady_state(battery, method=mb.Sweeps(first_bond=20), start=start, tolerance=1e-9)
+    exact = mb.steady_state(battery, method=mb.Dense())
+    assert np.abs(steady.state.to_dense() - exact.state.to_dense()).max() < 1e-9
+
+
+def test_weak_charge_of_mixed_sites():
+    """A jump that changes the charge by two on one site and by one on another is none; one that keeps it is."""
+    sites = [mb.Spin(1.0), mb.Spin(), mb.Boson(2)]
+    h, pair, hop = mb.Terms(sites), mb.Terms(sites), mb.Terms(sites)
+    h += 1.0, ("Sp", 0), ("Sm", 1)
+    h += 1.0, ("Sm", 0), ("Sp", 1)
+    hop += 0.5j, ("A", 2), ("Sp", 1)
+    pair += 0.3, ("Sp", 0), ("Sp", 0)
+    def battery(*jumps):
+        return mb.Battery(sites, range(3), h, h, [mb.Jump(j) for j in jumps], empty="mixed")
+    assert conserves_weak_charge(battery(hop, pair))
+    mixed = pair.copy()
+    mixed += 0.2, ("Sm", 1)
+    assert not conserves_weak_charge(battery(hop, mixed))
+    legs = grading.weak_charge(density_sites(sites))
+    for site, leg, change in zip(density_sites(sites), legs.local, legs.change, strict=True):
+        matrices = np.tensordot(change.conj(), site.basis, 1)            # the operator of every coordinate
+        charge = np.diag(site.site.charges)
+        for m, q, partner in zip(matrices, leg.charges, leg.bar, strict=True):
+            assert np.abs(charge @ m - m @ charge - q * m).max() < 1e-14
+            assert np.abs(matrices[partner] - m.conj().T).max() < 1e-14
+
+
 def test_sweeps_tell_how_much_they_changed():
-    solver, dense, _ = problem(True)
+    solver, dense, _ = problem("parity")
     changes = []
     for _ in range(12):
         solver.sweep(sweeps.Control(0.1), solver.residual, WIDE, 0)
@@ -108,9 +150,10 @@ def test_sweeps_tell_how_much_they_changed():
 def test_frames_keep_the_trace_and_count_what_they_drop():
     rng = np.random.default_rng(5)
     matrix, first = rng.normal(size=(12, 9)) * 0.5 ** np.arange(9), rng.normal(size=12)
-    rows = np.zeros(12, dtype=int)
-    columns, _, lost = sweeps.frame(matrix, first, rows, None, Truncation(5, 0.0), 0)
+    rows, bar = grading.free(12), np.arange(9)
+    columns, leg, lost = grading.frame(matrix, first, rows, bar, None, Truncation(5, 0.0), 0)
     assert columns.shape == (12, 5)
+    assert len(leg) == 5
     assert np.abs(columns.T @ columns - np.eye(5)).max() < 1e-13
     assert np.abs(first - columns @ (columns.T @ first)).max() < 1e-12
     rest = matrix - columns @ (columns.T @ matrix)
@@ -121,9 +164,31 @@ def test_frames_keep_the_trace_and_count_what_they_drop():
     assert np.sum(rest**2) == pytest.approx(np.sum(s[4:] ** 2))
     # directions of the residual come on top of the cap
     push = rng.normal(size=(12, 2))
-    more, _, _ = sweeps.frame(matrix, first, rows, push, Truncation(5, 0.0), 2)
+    more, _, _ = grading.frame(matrix, first, rows, bar, (push, np.arange(2)), Truncation(5, 0.0), 2)
     assert more.shape == (12, 7)
     assert np.abs(push - more @ (more.T @ push)).max() < 1e-12
+
+
+def test_frames_of_conjugate_pairs():
+    """Columns of a matrix with conjugate rows: charges apart, partners together, and as good as without charges."""
+    rng = np.random.default_rng(8)
+    site = grading.weak_charge(density_sites(SITES)).local[0]
+    rows, cols = site * site, site
+    allowed = rows.charges[:, None] == cols.charges
+    matrix = rng.normal(size=(16, 4)) + 1j * rng.normal(size=(16, 4))
+    matrix = (matrix + matrix.conj()[np.ix_(rows.bar, cols.bar)]) * allowed
+    first = np.zeros(16)
+    first[0] = 1.0
+    out, leg, lost = grading.frame(matrix, first, rows, cols.bar, None, WIDE, 0)
+    assert np.abs(out.conj().T @ out - np.eye(len(leg))).max() < 1e-13
+    assert lost < 1e-28
+    assert np.abs(matrix - out @ (out.conj().T @ matrix)).max() < 1e-13
+    assert np.abs(out[np.ix_(rows.bar, leg.bar)] - out.conj()).max() < 1e-13
+    assert np.all((np.abs(out) < 1e-14) | (rows.charges[:, None] == leg.charges))
+    # a pair that does not fit under the cap is left out whole
+    _, small, lost = grading.frame(matrix, first, rows, cols.bar, None, Truncation(2, 0.0), 0)
+    assert sorted(small.charges) in ([0], [0, 0])
+    assert lost > 0
 
 
 def test_solve_in_single_and_in_double_precision():

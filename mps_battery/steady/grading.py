@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class Grading:
     local: tuple[Index, ...]
     change: tuple[Array | None, ...]
 
-    def reduced(self, charges: Array) -> Array:
+    def reduced(self, charges: Any) -> Any:
         """Charges brought to their smallest representatives."""
         return charges % self.modulus if self.modulus else charges
 
@@ -308,7 +309,7 @@ class Entries:
     def gather(self, tensor: Array) -> Array:
         """The real unknowns of a tensor; Euclidean lengths are kept."""
         v, (f, p) = tensor.ravel()[self.places], self.halves
-        return np.concatenate([v[:f].real, np.sqrt(2) * v[f:f + p].real, np.sqrt(2) * v[f:f + p].imag]) if p else v
+        return np.concatenate([v[:f].real, np.sqrt(2) * v[f:f + p].real, np.sqrt(2) * v[f:f + p].imag]) if p else v.real
 
     def scatter(self, unknowns: Array, shape: tuple[int, ...]) -> Array:
         """The tensor of real unknowns."""
@@ -331,7 +332,7 @@ class Entries:
         rows = blocks(left, w, right, [*self.own, *self.first], [*self.own, *self.first, *self.second])
         f, p = self.halves
         if not p:
-            return rows
+            return rows.real
         out = np.empty((f + 2 * p, f + 2 * p))
         out[:f, :f] = rows[:f, :f].real
         out[:f, f:f + p], out[:f, f + p:] = np.sqrt(2) * rows[:f, f:f + p].real, -np.sqrt(2) * rows[:f, f:f + p].imag
