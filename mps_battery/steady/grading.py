@@ -72,13 +72,18 @@ class Grading:
     local: tuple[Index, ...]
     change: tuple[Array | None, ...]
 
+    @property
+    def dtype(self) -> type:
+        """Of tensors in the basis with charges."""
+        return float if self.modulus else complex
+
     def reduced(self, charges: Any) -> Any:
         """Charges brought to their smallest representatives."""
         return charges % self.modulus if self.modulus else charges
 
     def enter(self, tensors: Sequence[Array]) -> list[Array]:
         """Tensors (vL p vR) in the Hermitian basis -> in the basis with charges."""
-        return [t if b is None else np.tensordot(b, t, (1, 1)).transpose(1, 0, 2)
+        return [np.array(t, dtype=self.dtype) if b is None else np.tensordot(b, t, (1, 1)).transpose(1, 0, 2)
                 for t, b in zip(tensors, self.change, strict=True)]
 
     def leave(self, tensors: Sequence[Array]) -> list[Array]:
@@ -274,6 +279,7 @@ class Entries:
         second: The partners of `first`, in the same order.
         places: Flat places of the entries of own, first and second, in this order.
         halves: How many entries are real, and how many pairs there are.
+        dtype: Of the tensor.
     """
 
     own: list[Sets]
@@ -281,6 +287,7 @@ class Entries:
     second: list[Sets]
     places: Array
     halves: tuple[int, int]
+    dtype: type
 
     @classmethod
     def of(cls, left: Index, site: Index, right: Index, grading: Grading) -> Entries:
@@ -301,7 +308,7 @@ class Entries:
         places = [np.ravel_multi_index(np.ix_(*sets), shape).ravel() for sets in (*own, *first, *second)]
         pairs = sum(len(a) * len(p) * len(b) for a, p, b in first)
         flat = np.concatenate(places)
-        return cls(own, first, second, flat, (len(flat) - 2 * pairs, pairs))  # type: ignore[arg-type]
+        return cls(own, first, second, flat, (len(flat) - 2 * pairs, pairs), grading.dtype)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.places)
@@ -314,7 +321,7 @@ class Entries:
     def scatter(self, unknowns: Array, shape: tuple[int, ...]) -> Array:
         """The tensor of real unknowns."""
         f, p = self.halves
-        out = np.zeros(int(np.prod(shape)), dtype=complex if p else float)
+        out = np.zeros(int(np.prod(shape)), dtype=self.dtype)
         if p:
             pair = (unknowns[f:f + p] + 1j * unknowns[f + p:]) / np.sqrt(2)
             unknowns = np.concatenate([unknowns[:f], pair, pair.conj()])

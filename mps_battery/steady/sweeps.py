@@ -51,25 +51,26 @@ class Control:
     """Stabilisation and pseudo-time, adapted from sweep to sweep.
 
     Attributes:
-        least: Smallest theta, a time: 1.6 over the strength of the generator does well on driven chains.
-        theta: Weight of the least-squares part.
+        scale: A time: 1.6 over the strength of the generator does well on driven chains.
+        theta: Weight of the least-squares part. It begins at `scale` and falls to a quarter of it while sweeps go
+            well: what stabilises the first sweeps slows the last ones down, three to ten times a sweep.
         reach: tau times the residual.
     """
 
-    least: float
+    scale: float
     theta: float = 0.0
     reach: float = 0.5
 
     def __post_init__(self) -> None:
-        self.theta = max(self.theta, self.least)
+        self.theta = self.theta or self.scale
 
     def better(self) -> None:
         """A sweep went well: step further."""
-        self.theta, self.reach = max(self.least, 0.95 * self.theta), 1.3 * self.reach
+        self.theta, self.reach = max(self.scale / 4, 0.8 * self.theta), 1.3 * self.reach
 
     def worse(self) -> None:
         """A sweep was taken back."""
-        self.theta, self.reach = min(3 * self.least, 1.5 * self.theta), self.reach / 2
+        self.theta, self.reach = min(3 * self.scale, 2.5 * self.theta), self.reach / 2
 
 
 class Solver:
