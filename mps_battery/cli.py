@@ -47,6 +47,9 @@ def charge(
     figure: Annotated[str, typer.Option(help="figure to write (png, pdf or svg)")] = "",
     overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
     bars: Annotated[bool, typer.Option(help="evolve a second run for error bars")] = True,
+    rigorous: Annotated[bool, typer.Option("--rigorous", help="prove the error bars instead (pure states, constant "
+                                           "nearest-neighbour Hamiltonians)")] = False,
+    audits: Annotated[bool, typer.Option("--audits", help="record bounds on power and speed, and compare")] = False,
 ) -> None:
     """Charge a model; its parameters are options too, such as --cells 100 --field 1.3."""
     parameters = _parameters(context.args)
@@ -55,9 +58,12 @@ def charge(
         if name not in known:
             options = {p.name for p in context.command.params if p.name} - {"model"}
             raise unknown("option", f"--{name}", (f"--{k}" for k in known | options), f" of model {model!r}")
+    if rigorous and not bars:
+        raise InputError("Option --rigorous must not be given together with --no-bars, but is.")
     raw: dict[str, Any] = {
         "model": {**parameters, "name": model}, "times": {"stop": _value(stop), "points": _value(points)},
-        "truncation": {"bond": _value(bond), "weight": _value(weight)}, "bars": bars,
+        "truncation": {"bond": _value(bond), "weight": _value(weight)},
+        "bars": "rigorous" if rigorous else bars, "audits": audits,
         "output": {"data": output or None, "figure": figure or None},
     }
     given = {key: _value(word) for key, word in (("dt", dt), ("order", order)) if word}
@@ -173,7 +179,8 @@ def _execute(spec: Spec, overwrite: bool) -> None:
     parameters = {k: v for k, v in spec.model.items() if k != "name"}
     battery: Battery = build_battery(catalogue(), spec.model["name"], parameters)
     solver: Method | None = spec.solver()
-    result = charge_battery(battery, spec.grid(), method=solver, truncation=spec.cut(), bars=spec.bars)
+    result = charge_battery(battery, spec.grid(), method=solver, truncation=spec.cut(), audits=spec.audits,
+                            bars=spec.bars)
     console = Console(soft_wrap=True)
     console.print(str(result), highlight=False, markup=False)
     if spec.output.data:

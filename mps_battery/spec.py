@@ -70,7 +70,8 @@ class OutputTable(_Table):
 class Spec(_Table):
     """A whole spec file.
 
-    `model` holds the `name` of a model and its parameters; `times` a grid or a list.
+    `model` holds the `name` of a model and its parameters; `times` a grid or a list; `bars` and `audits` are those of
+    `charge`.
     """
 
     model: dict[str, Any]
@@ -78,7 +79,8 @@ class Spec(_Table):
     truncation: TruncationTable = TruncationTable()
     method: MethodTable | None = None
     output: OutputTable = OutputTable()
-    bars: bool = True
+    bars: bool | Literal["rigorous"] = True
+    audits: bool = False
 
     def grid(self) -> np.ndarray:
         """The times."""
@@ -149,7 +151,9 @@ def _sentence(raw: Mapping[str, Any], errors: Sequence[Any]) -> str:
         return f"Unknown key `{place}` in the spec: {nearest(location[-1], known)}"
     if error["type"] == "missing":
         return f"Key `{place}` must be given in the spec, but is missing."
-    if place == "times":
+    if location[0] == "bars":
+        place, wanted = "bars", "true, false or 'rigorous'"
+    elif place == "times":
         wanted = "a list of numbers, or a table with stop and points"
     elif error["type"] == "literal_error":
         wanted = error["ctx"]["expected"]

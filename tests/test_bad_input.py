@@ -206,7 +206,9 @@ truncation = 8 => Key `truncation` must be a table, but is 8.
 [method] | name = 'tebd' | sites = 1
     => Key `method.sites` must belong to the method 'tebd', but that has only ….
 [method] | name = 'tebd' | order = 3 => Key `method.order` must be 2 or 4, but is 3.
-bars = 'yes' => Key `bars` must be true or false, but is 'yes'.
+bars = 'yes' => Key `bars` must be true, false or 'rigorous', but is 'yes'.
+bars = 1 => Key `bars` must be true, false or 'rigorous', but is 1.
+audits = 'yes' => Key `audits` must be true or false, but is 'yes'.
 [output] | figure = 'a.nc' => Key `output.figure` must end in .png, .pdf, .svg, but is 'a.nc'.
 [output] | data = 'a.png' | figure = 'a.png'
     => Key `output.figure` must be another file than `output.data`, but both are 'a.png'.
@@ -239,6 +241,10 @@ mps-battery charge xxz --cells 3 --output no/run.nc
     => File 'no/run.nc' must lie in a folder that exists …, but '…no' is none.
 mps-battery charge xxz --cells 3 --figure a.gif
     => Key `output.figure` must end in .png, .pdf, .svg, but is 'a.gif'.
+mps-battery charge xxz --cells 3 --rigorous --no-bars
+    => Option --rigorous must not be given together with --no-bars, but is.
+mps-battery charge power_law --cells 5 --rigorous
+    => Argument `bars` must be True or False for terms that reach over 4 sites, but is 'rigorous': TEBD….
 mps-battery run no.toml => Argument `spec` must name an existing file, but 'no.toml' is none.
 mps-battery plot no.nc a.png => Argument `path` must name an existing file, but 'no.nc' is none.
 mps-battery plot old.nc a.png

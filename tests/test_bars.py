@@ -78,6 +78,10 @@ def test_bars_are_true_false_or_rigorous(bars):
 
 
 # -- many runs -----------------------------------------------------------------------------------------------------
+TUNED, FRESH = 20, 120
+"""Streams of seeds: those that the safety factors of `budget` were chosen on, and others."""
+
+
 def tally(runs):
     """(covered entries, entries, covered quantities, quantities, ratios) of (run, dense answer) pairs."""
     hits, entries, whole_hits, quantities, ratios = 0, 0, 0, 0, []
@@ -100,19 +104,19 @@ def loose_settings(rng):
         int(rng.choice([2, 4]))
 
 
-def rigorous_runs(seeds):
+def rigorous_runs(seeds, stream):
     for seed in seeds:
-        rng = rng_of(20, seed)
+        rng = rng_of(stream, seed)
         battery = random_battery(rng, int(rng.integers(3, 9)))
         times, truncation, order = loose_settings(rng)
         yield mb.charge(battery, times, method=mb.TEBD(order=order), truncation=truncation, bars="rigorous"), \
             dense_record(battery, times)
 
 
-def estimated_runs(seeds):
+def estimated_runs(seeds, stream):
     """Hastings' TEBD, two-site TDVP and TEBD of densities in turn."""
     for seed in seeds:
-        rng = rng_of(21, seed)
+        rng = rng_of(stream + 1, seed)
         kind = ("tebd", "tdvp", "density")[seed % 3]
         battery = random_battery(rng, 4 if kind == "density" else int(rng.integers(4, 8)), jumps=kind == "density")
         times, truncation, order = loose_settings(rng)
@@ -142,15 +146,15 @@ def dense_density(battery, times):
     return {name: np.array(values) for name, values in out.items()}
 
 
-def check_rigorous(seeds):
-    hits, entries, *_, ratios = tally(rigorous_runs(seeds))
+def check_rigorous(seeds, stream):
+    hits, entries, *_, ratios = tally(rigorous_runs(seeds, stream))
     print(f"rigorous: {hits} of {entries} values covered in {len(seeds)} runs; bar over error: median "
           f"{np.median(ratios):.0f}, least {min(ratios):.1f}")
     assert hits == entries
 
 
-def check_estimates(seeds, share):
-    found = {kind: tally(estimated_runs([s for s in seeds if s % 3 == k]))
+def check_estimates(seeds, stream, share):
+    found = {kind: tally(estimated_runs([s for s in seeds if s % 3 == k], stream))
              for k, kind in enumerate(["tebd", "tdvp", "density"])}
     for kind, (hits, entries, whole_hits, quantities, ratios) in found.items():
         print(f"{kind}: {hits / entries:.4f} of values, {whole_hits / quantities:.3f} of quantities covered "
@@ -163,20 +167,20 @@ def check_estimates(seeds, share):
 
 
 def test_rigorous_bars_cover_random_runs():
-    check_rigorous(range(6))
+    check_rigorous(range(6), TUNED)
 
 
 def test_estimates_cover_random_runs():
-    check_estimates(range(9), 0.9)
+    check_estimates(range(9), TUNED, 0.9)
 
 
 @pytest.mark.slow
 def test_rigorous_bars_cover_the_error_of_every_random_run():
     """200 runs of 3 to 8 cells with loose truncation: all values; the median ratio is printed."""
-    check_rigorous(range(200))
+    check_rigorous(range(200), FRESH)
 
 
 @pytest.mark.slow
 def test_estimates_cover_the_error_of_most_random_runs():
     """200 runs each by TEBD, TDVP and TEBD of densities: at least 95 % of the quantities, everywhere; median <= 30."""
-    check_estimates(range(600), 0.95)
+    check_estimates(range(600), FRESH, 0.95)

@@ -77,6 +77,35 @@ def test_settings_reach_the_engine(program):
     assert (saved.card["bond_cap"], saved.card["weight"]) == (7, 1e-9)
 
 
+def test_bars_can_be_proven_and_bounds_audited(program):
+    """By options and by a spec file alike: rigorous bars of the recorded values, audits that hold."""
+    words = SMALL.replace("cells 3", "cells 5") + " --rigorous --audits --output line.nc"
+    code, out, err = program(words)
+    assert (code, err) == (0, "")
+    Path("run.toml").write_text("""
+bars = "rigorous"
+audits = true
+[model]
+name = "xxz"
+cells = 5
+[times]
+stop = 0.2
+points = 3
+[output]
+data = "spec.nc"
+""")
+    assert program("run run.toml")[0] == 0
+    line, spec = mb.load("line.nc"), mb.load("spec.nc")
+    xr.testing.assert_identical(line.data, spec.data)
+    xr.testing.assert_identical(line.bars, spec.bars)
+    assert {line.bars[name].attrs["kind"] for name in mb.STANDARD} == {"rigorous"}
+    assert "robertson" in line.audits
+    assert all(audit.holds for audit in line.audits.values())
+    assert "all bounds hold: robertson by" in out
+    program(SMALL + " --output plain.nc")
+    assert not mb.load("plain.nc").audits
+
+
 @pytest.mark.parametrize("taken", ["run.nc", "run.png"])
 def test_existing_files_are_kept_and_nothing_is_computed(program, taken, monkeypatch):
     monkeypatch.setattr(cli, "charge_battery", lambda *_, **__: pytest.fail("this should not be computed"))
@@ -186,7 +215,7 @@ def test_help_of_charge_names_its_options(program):
     code, out, _ = program("charge --help")
     assert code == 0
     options = {p for p in inspect.signature(cli.charge).parameters} - {"context", "model"}
-    assert len(options) == 11
+    assert len(options) == 13
     assert all(f"--{option}" in out for option in options)
 
 

@@ -26,6 +26,7 @@ S, ONE, THREE = mb.Spin(), mb.Spin(1), mb.Boson(3)
 CASES = {                                                # sites, cells, factors a product, neighbours only
     "pairs of qubits": ((S,) * 4, None, 2, False),
     "chain of five qubits": ((S,) * 5, None, 2, True),
+    "six qubits": ((S,) * 6, None, 2, False),
     "products of three qubits": ((S,) * 4, None, 3, False),
     "spins one": ((ONE,) * 3, None, 2, True),
     "cells beside a mode": ((S, THREE, S, S), [0, 2, 3], 3, False),
@@ -42,31 +43,35 @@ def ergotropy(h, rho):
 @pytest.mark.parametrize("seeds", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"])
 @pytest.mark.parametrize("kind", CASES)
 def test_parallel_work_against_search(kind, seeds):
-    """Pure and mixed: what the unitaries draw, at least what search finds, W_loc <= W_par <= W; 120 cases in all."""
+    """Pure and mixed, W_loc <= W_par <= W, 140 cases in all: what the unitaries draw, and what search finds."""
     sites, cells, factors, neighbours = CASES[kind]
     chosen = list(range(len(sites))) if cells is None else cells
-    blocks = [(n, n) for n in chosen]
-    short = []
+    blocks, many, short, gaps = [(n, n) for n in chosen], len(seeds) > 9, [], []
     for seed in seeds:
         rng = np.random.default_rng([seed, len(kind)])
         terms = searched.random_terms(rng, sites, 6, factors, neighbours)
         state, rho = searched.random_state(rng, sites, 1 + seed % 3)
         h = terms.to_dense()
         scale = np.abs(np.linalg.eigvalsh(h)).max()
-        found = parallel_ergotropy(state, terms, cells)
+        found, both = parallel_ergotropy(state, terms, cells), parallel_capacity(state, terms, cells)
         drawn = searched.drawn_by(h, rho, searched.embedded(sites, found.unitaries, blocks))
         assert abs(drawn - found.value) < 1e-10 * scale
-        best = searched.best_drawn(h, rho, sites, blocks, rng, 3)
-        short.append((best - found.value) / scale)
-        assert max(found.value, best) <= found.bound + 1e-9 * scale
-        assert found.value <= ergotropy(h, rho) + 1e-10 * scale
-        assert found.value >= max(block_ergotropy(state, terms, n, n).value for n in chosen) - 1e-8 * scale
-        both = parallel_capacity(state, terms, cells)
         low, high = (searched.drawn_by(h, rho, searched.embedded(sites, u, blocks))
                      for u in (both.unitaries[:len(chosen)], both.unitaries[len(chosen):]))
         assert abs(low - high - both.value) < 1e-10 * scale
-        assert both.bound >= both.value >= found.value - 1e-8 * scale
-    assert np.mean(np.array(short) < 1e-6) >= 0.95
+        down, up = (searched.best_drawn(x, rho, sites, blocks, rng, 8 if many else 3) for x in (h, -h))
+        assert max(found.value, down) <= found.bound + 1e-9 * scale
+        assert max(both.value, down + up) <= both.bound + 1e-9 * scale
+        assert found.value <= ergotropy(h, rho) + 1e-10 * scale
+        assert both.value <= ergotropy(h, rho) + ergotropy(-h, rho) + 1e-10 * scale
+        assert found.value >= max(block_ergotropy(state, terms, n, n).value for n in chosen) - 1e-8 * scale
+        assert both.value >= found.value - 1e-8 * scale
+        short.append([down - found.value, down + up - both.value])
+        gaps.append([found.gap, both.gap])
+    short, gaps = np.array(short), np.array(gaps)
+    print(f"{kind}: below search by at most {short.max():.1e}; within 1e-6 of search in {np.mean(short <= 1e-6):.1%}, "
+          f"of the bound in {np.mean(gaps <= 1e-6):.1%} of {short.size} values")
+    assert np.mean(short <= 1e-6) >= 0.95
 
 
 def test_cells_without_interaction_add_up():
@@ -156,7 +161,7 @@ def test_long_strings_and_large_cells():
     for n in (1, 2):
         cavity += 0.4, ("X", n), (np.diag(np.sqrt(np.arange(1.0, 8)), 1) + np.diag(np.sqrt(np.arange(1.0, 8)), -1), 0)
         cavity += 1.0, ("Z", n)
-    for terms, rank, starts in ((strings, 1, 32), (cavity, 1, 12), (cavity, 3, 12)):
+    for terms, rank, starts in ((strings, 1, 8), (cavity, 1, 3), (cavity, 3, 3)):
         state, rho = searched.random_state(rng, terms.sites, rank)
         h, blocks = terms.to_dense(), [(n, n) for n in range(len(terms.sites))]
         found = parallel_ergotropy(state, terms, starts=starts)

@@ -184,7 +184,7 @@ def charged(battery: Battery, energy: Terms, begin: float, end: float, beta: flo
     """The picture behind the charging of a battery from `begin` to `end`."""
     if battery.jumps:
         raise InputError("Argument `battery` must have no jumps for work by two measurements, which counts what a "
-                         "unitary brings.")
+                         "unitary brings: for what jumps bring see `heat_cumulants` and `heat_distribution`.")
     if beta is not None:
         return _of_operators(battery, energy, begin, end, _gibbs_root(energy, beta, solver), solver)
     start = battery.initial_state()

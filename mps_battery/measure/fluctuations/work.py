@@ -205,7 +205,7 @@ def _dense(battery: Battery, energy: Terms, begin: float, time: float, beta: flo
     """All of it from matrices, with projective measurements."""
     if battery.jumps:
         raise InputError("Argument `battery` must have no jumps for work by two measurements, which counts what a "
-                         "unitary brings.")
+                         "unitary brings: for what jumps bring see `heat_cumulants` and `heat_distribution`.")
     h = energy.to_dense()
     atoms = two_point_distribution(start_matrix(battery, h, beta), h, propagator(battery, begin, time))
     mean = atoms.mean

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mps_battery.measure.work.extremum import Extremum
+from mps_battery.measure.work.narrow import Narrowed
 from mps_battery.measure.work.semidefinite import PartialTraces, relax
 from mps_battery.measure.work.unitaries import (
     haar,
@@ -31,6 +32,8 @@ Array = np.ndarray
 RELAXED, RECORDED = 16, 9
 """Largest dimension of a block whose bound comes from a semidefinite program, of d^2 x d^2 matrices; the same where
 many are measured along a run."""
+WIDE = 32
+"""Dimension of a block beyond which a search looks for the directions that its states need."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,8 @@ def drawn(energies: Sequence[BlockEnergy], starts: int = 8, seed: int = 0, relax
     out = []
     for n, energy in enumerate(energies):
         one = np.eye(energy.d, dtype=complex)
-        here, _ = energy.slope(one)
+        narrow = Narrowed.of(energy.hamiltonians, energy.states) if energy.d > WIDE and len(energy.states) > 1 else None
+        here, _ = narrow.slopes(narrow.columns(one)) if narrow else energy.slope(one)
         if len(energy.states) <= 1:
             reached, unitary = _ordered(energy)
             bound = reached
@@ -143,7 +147,11 @@ def drawn(energies: Sequence[BlockEnergy], starts: int = 8, seed: int = 0, relax
         else:
             floor, start = known.get(n) or (_channel_by_channel(energy), None)
             begin = _starts(energy, start, starts, np.random.default_rng(seed))
-            reached, (unitary,) = lowest(energy.slopes, begin, floor, energy.scale)
+            if narrow:
+                reached, columns = lowest(narrow.slopes, [narrow.columns(u[0]) for u in begin], floor, energy.scale)
+                unitary = narrow.unitary(columns)
+            else:
+                reached, (unitary,) = lowest(energy.slopes, begin, floor, energy.scale)
             bound = min(floor, reached)
         if reached >= here:
             reached, unitary = here, one

@@ -41,11 +41,14 @@ Array = np.ndarray
 FEW, LARGEST_CELL = 4, 6
 """Most sites of a product, and most levels of a cell, for the model of rotations."""
 STARTS, SWEEPS = 16, 40
-"""Starts of a search, and sweeps of all of them where they are qubits."""
+"""Starts of a search of a long chain, and sweeps of all of them where they are qubits."""
+MOST, TURNED = 64, 4
+"""Starts on short chains, as many as keep starts times cells within those of 40 cells; and starts on long chains where
+the operator has to be turned."""
 
 
-def parallel_ergotropy(state: MPS | Density, terms: Terms, cells: Sequence[int] | None = None, *, starts: int = STARTS,
-                       seed: int = 0) -> Extremum:
+def parallel_ergotropy(state: MPS | Density, terms: Terms, cells: Sequence[int] | None = None, *,
+                       starts: int | None = None, seed: int = 0) -> Extremum:
     """Largest mean energy that one unitary a cell, U = U_1 x .. x U_N, can draw.
 
     Args:
@@ -53,7 +56,8 @@ def parallel_ergotropy(state: MPS | Density, terms: Terms, cells: Sequence[int] 
         terms: The energy; Hermitian. All of it counts, what ties cells to each other and to other sites included.
         cells: Sites with a unitary; None for all.
         starts: Starts of the search: the state as it is, its best single cell, all cells against their field, staggered
-            flips, what the bound points to, and random ones; a quarter of them where the operator has to be turned.
+            flips, what the bound points to, and random ones. None takes 64 up to ten cells and 16 beyond forty, a
+            quarter of that where the operator has to be turned.
         seed: Of the random starts.
 
     Returns:
@@ -64,8 +68,8 @@ def parallel_ergotropy(state: MPS | Density, terms: Terms, cells: Sequence[int] 
     return ParallelEnergy.of(state, terms, cells).drawn(starts, seed)
 
 
-def parallel_capacity(state: MPS | Density, terms: Terms, cells: Sequence[int] | None = None, *, starts: int = STARTS,
-                      seed: int = 0) -> Extremum:
+def parallel_capacity(state: MPS | Density, terms: Terms, cells: Sequence[int] | None = None, *,
+                      starts: int | None = None, seed: int = 0) -> Extremum:
     """Largest less smallest mean energy that one unitary a cell can reach; arguments as for `parallel_ergotropy`.
 
     Returns:
@@ -104,15 +108,18 @@ class ParallelEnergy:
     def __neg__(self) -> ParallelEnergy:
         return ParallelEnergy(self.state, self.cells, {key: -x for key, x in self.j.items()}, self.densities)
 
-    def drawn(self, starts: int, seed: int) -> Extremum:
+    def drawn(self, starts: int | None = None, seed: int = 0) -> Extremum:
         """The most that can be drawn."""
         rng, sites = np.random.default_rng(seed), self.state.sites
+        many = min(MOST, 40 * STARTS // len(self.cells))
         floor = cluster_floor(self.j, self.densities, sites)
         levels, sets = {sites[n].d for n in self.cells}, {tuple(n for n, _ in key) for key in self.j}
         few = all(s in self.densities and len(s) <= FEW for s in sets)
         if few and len(levels) == 1 and max(levels) <= LARGEST_CELL:
-            return _of_rotors(Rotors.of(self.j, self.densities, sites, self.cells), floor, starts, rng)
-        return _of_train(self.state, as_operator(self.j, sites), self.cells, floor, max(1, starts // 4), rng)
+            given = starts or max(STARTS, many if levels == {2} else 0)
+            return _of_rotors(Rotors.of(self.j, self.densities, sites, self.cells), floor, given, rng)
+        given = starts or max(TURNED, many // 4)
+        return _of_train(self.state, as_operator(self.j, sites), self.cells, floor, given, rng)
 
 
 def _of_rotors(rotors: Rotors, floor: float, starts: int, rng: np.random.Generator) -> Extremum:
@@ -224,7 +231,7 @@ class ParallelErgotropy(_InParallel):
 
     def measure(self, snapshot: Snapshot) -> float:
         """W."""
-        return self._chosen(self._energy(snapshot).drawn(STARTS, 0))
+        return self._chosen(self._energy(snapshot).drawn())
 
 
 @dataclass(frozen=True)
@@ -234,4 +241,4 @@ class ParallelCapacity(_InParallel):
     def measure(self, snapshot: Snapshot) -> float:
         """C."""
         energy = self._energy(snapshot)
-        return self._chosen(energy.drawn(STARTS, 0) + (-energy).drawn(STARTS, 0))
+        return self._chosen(energy.drawn() + (-energy).drawn())

@@ -73,7 +73,7 @@ def lowest(slope: Slope, starts: Sequence[Array], floor: float, scale: float) ->
     """The lowest energy of several unitaries that descents find: all starts roughly, the best few to the bottom.
 
     Args:
-        slope: (n, d, d) unitaries -> energy and gradient dE/dU* of every one.
+        slope: (n, d, d) unitaries, or (n, d, m) isometries, -> energy and gradient dE/dU* of every one.
         starts: (n, d, d) each; the first, taken to the bottom at once, ends the search where it meets the floor.
         floor: A lower bound on the energy.
         scale: Size of the energies, in whose units convergence is judged.
@@ -94,15 +94,20 @@ def _descend(slope: Slope, start: Array, scale: float, tolerance: float) -> tupl
 
     The unitaries are the polar factors of free matrices X = w s v, along which a gradient G = dE/dU* becomes
     2 w P v with P_ij = (w+ G v+ - h.c.)_ij / (s_i + s_j): what stretches X costs nothing, and no step leaves the group.
+    Of isometries (fewer columns than rows) 2 (1 - w w+) G v+ s^-1 v is added, by what turns columns out of their span.
     """
     shape = start.shape
 
     def wrapped(parameters: Array) -> tuple[float, Array]:
-        w, s, v = np.linalg.svd(parameters.view(complex).reshape(shape))
+        w, s, v = np.linalg.svd(parameters.view(complex).reshape(shape), full_matrices=False)
         energy, g = slope(w @ v)
-        p = w.conj().swapaxes(-1, -2) @ g @ v.conj().swapaxes(-1, -2)
-        p = 2 * (p - p.conj().swapaxes(-1, -2)) / (s[:, :, None] + s[:, None, :])
-        return energy / scale, np.ascontiguousarray(w @ p @ v / scale).reshape(-1).view(float)
+        g = g @ v.conj().swapaxes(-1, -2)
+        inside = w.conj().swapaxes(-1, -2) @ g
+        p = 2 * (inside - inside.conj().swapaxes(-1, -2)) / (s[:, :, None] + s[:, None, :])
+        back = w @ p
+        if shape[-2] > shape[-1]:
+            back = back + 2 * (g - w @ inside) / s[:, None, :]
+        return energy / scale, np.ascontiguousarray(back @ v / scale).reshape(-1).view(float)
 
     found = minimize(wrapped, np.ascontiguousarray(start, dtype=complex).reshape(-1).view(float), jac=True,
                      method="L-BFGS-B", options={"ftol": tolerance, "gtol": 1e-10, "maxiter": 1000, "maxfun": 3000})
