@@ -26,7 +26,8 @@ def total(cells, matrix):
 
 
 def stored(battery, times, method=None):
-    return mb.charge(battery, times, method=method, record=ENERGY, bars=False).data["energy"].values
+    return mb.charge(battery, times, method=method, record=ENERGY, bars=False,
+                     truncation=mb.Truncation(64, 0.0)).data["energy"].values
 
 
 def fields(ramp, x):
@@ -64,10 +65,10 @@ def integrated(cells, ramp, counterdiabatic, times, rabi, duration, middle, top,
 def test_passage_against_an_integrator(ramp, counterdiabatic):
     given = {"rabi": 5.0, "duration": 1.0, "middle": 1.1, "top": 2.0, "detuning": 0.7, "exchange": 0.8}
     times = np.linspace(0, 1, 5)
-    battery = levels.stirap(cells=3, ramp=ramp, counterdiabatic=counterdiabatic, **given)
-    expected = integrated(3, ramp, counterdiabatic, times, **given)
+    battery = levels.stirap(cells=2, ramp=ramp, counterdiabatic=counterdiabatic, **given)
+    expected = integrated(2, ramp, counterdiabatic, times, **given)
     np.testing.assert_allclose(stored(battery, times), expected, atol=1e-8)
-    np.testing.assert_allclose(stored(battery, times, mb.TEBD(dt=0.0025)), expected, atol=1e-8)
+    np.testing.assert_allclose(stored(battery, times, mb.TEBD(dt=0.005)), expected, atol=1e-8)
 
 
 @pytest.mark.parametrize(("ramp", "share"), [
@@ -75,9 +76,9 @@ def test_passage_against_an_integrator(ramp, counterdiabatic):
     ("smooth", lambda x: np.sin(np.pi / 2 * np.sin(np.pi * x / 2) ** 2) ** 2)])
 def test_counterdiabatic_cells_follow_at_any_speed(ramp, share):
     x = np.r_[0, 0.3, 0.7, 1.0]
-    battery = levels.stirap(cells=30, ramp=ramp, counterdiabatic=True, rabi=2.0, duration=0.5, detuning=0.4)
-    found = stored(battery, x / 2, mb.TEBD(dt=0.0025))
-    np.testing.assert_allclose(found / 30, 1.95 * share(x), atol=1e-8)
+    battery = levels.stirap(cells=6, ramp=ramp, counterdiabatic=True, rabi=2.0, duration=0.5, detuning=0.4)
+    found = stored(battery, x / 2, mb.TEBD(dt=0.005))
+    np.testing.assert_allclose(found / 6, 1.95 * share(x), atol=1e-8)
 
 
 def test_passage_has_a_closed_form():
