@@ -106,7 +106,7 @@ def terms_of(like: Terms, matrix: Array) -> Terms:
 
 
 # -- a continuum of modes as a chain ---------------------------------------------------------------------------
-MOST_NODES = 4096
+MOST_NODES = 2048
 """Most modes that a continuum is cut into before its chain is read off."""
 CONVERGED = 1e-9
 """Change of chain coefficients, relative to the width of the spectrum, at which they count as converged."""
@@ -194,8 +194,8 @@ class SpectralDensity:
         The first site is the mode that the battery couples to, the others follow by orthogonal polynomials of the
         weight J: their recurrence coefficients are the energies and hoppings [Chin, Rivas, Huelga, Plenio 2010, J. Math.
         Phys. 51, 092109]. LAPACK's tridiagonalisation of the bath as modes gives them without loss of orthogonality;
-        the number of modes is doubled until they no longer change. What is cut off matters once light has been there
-        and back: up to t ~ 2 length / (hopping at the end) / 2.
+        the number of modes is doubled until they no longer change. What is cut off matters once something has been to
+        the end and back, at about the time length / (hopping at the end).
 
         Args:
             length: Number of sites.
