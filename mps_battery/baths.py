@@ -11,7 +11,7 @@ from scipy.linalg import lapack
 from mps_battery.battery import Jump
 from mps_battery.checks import InputError, must, number, whole
 from mps_battery.sites import DensitySite
-from mps_battery.terms import Array, Terms, check_terms
+from mps_battery.terms import Array, Terms, check_terms, product_of
 
 LARGEST_BLOCK = 2**4
 """Largest dimension of a block whose Hamiltonian is diagonalised."""
@@ -103,6 +103,37 @@ def terms_of(like: Terms, matrix: Array) -> Terms:
         scale = np.prod([s.basis[0][0, 0].real for s, k in zip(locals_, index, strict=True) if not k])
         out += (complex(t[tuple(index)] * scale), *factors)
     return out
+
+
+def homodyne_feedback(light: Terms, response: Terms, efficiency: float = 1.0, bath: str = "light"
+                      ) -> tuple[Terms, list[Jump]]:
+    """What watching a bath and answering at once adds to the mean evolution [Wiseman 1994, PRA 49, 2133].
+
+    Homodyne detection of the light c gives the current I = <c + c+> + noise / efficiency^(1/2), and F I is added to the
+    Hamiltonian without delay. The mean over all records obeys a master equation of the usual form again.
+
+    Args:
+        light: c, which would be the jump of the bath if nobody looked.
+        response: F, Hermitian.
+        efficiency: Share of the light that is detected, above 0 and at most 1.
+        bath: Name of the bath.
+
+    Returns:
+        (c+ F + F c) / 2, which adds to the Hamiltonian, and the jumps c - i F and
+        ((1 - efficiency) / efficiency)^(1/2) F in place of c.
+    """
+    check_terms("light", light)
+    check_terms("response", response, hermitian=True)
+    must(response.sites == light.sites, "response", "live on the sites of the light", response)
+    must(number(efficiency) and 0 < efficiency <= 1, "efficiency", "be a number above 0 and at most 1", efficiency)
+    forward = product_of(response, light)
+    jumps = [Jump(light - 1j * response, bath=bath)]
+    if efficiency < 1 and len(response):
+        jumps.append(Jump(float(np.sqrt((1 - efficiency) / efficiency)) * response, bath=bath))
+    added = 0.5 * (forward + forward.adjoint())
+    if added.vanishes(1e-14 * light.largest * response.largest):
+        added = Terms(light.sites)                                # what rounding leaves need not be Hermitian
+    return added, jumps
 
 
 # -- a continuum of modes as a chain ---------------------------------------------------------------------------
