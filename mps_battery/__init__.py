@@ -34,6 +34,7 @@ from mps_battery.measure.work.capacity import LocalCapacity as LocalCapacity
 from mps_battery.measure.work.capacity import local_capacity as local_capacity
 from mps_battery.measure.work.ergotropy import LocalErgotropy as LocalErgotropy
 from mps_battery.measure.work.ergotropy import local_ergotropy as local_ergotropy
+from mps_battery.optimise import optimise as optimise
 from mps_battery.record import STANDARD as STANDARD
 from mps_battery.record import STANDARD_MIXED as STANDARD_MIXED
 from mps_battery.run import Run as Run
