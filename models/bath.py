@@ -207,8 +207,9 @@ def remote_charging(cells: int = 1, splitting: float = 3.0, dispersion: str = "l
     """Cells charged from afar through a waveguide; starts with the chargers up, the cells down and the guide dark.
 
     Energy: H_B = splitting sum_cells (1 + Z_n) / 2
-    Charging: H_B + splitting sum_chargers (1 + Z_n) / 2 + sum_q w_q b+_q b_q + sum_q g_q (S+ + exp(i q distance) C+) b_q
-        + h.c., with S+ = sum s+ of the chargers and C+ of the cells, as two chains that (S +- C) / sqrt(2) couple to
+    Charging: H_B + splitting sum_chargers (1 + Z_n) / 2 + sum_q w_q b+_q b_q
+        + sum_q g_q (S+ + exp(i q distance) C+) b_q + h.c., with S+ = sum s+ of the chargers and C+ of the cells, as two
+        chains that (S +- C) / sqrt(2) couple to
 
     Chargers and cells stand at two places. States bound outside the band of the guide make them exchange energy for
     ever instead of losing it: with E - splitting = Sigma_11(E) +- Sigma_12(E) the two bound states E_+- of residue Z_+-
@@ -265,9 +266,9 @@ def memory_collisions(cells: int = 1, splitting: float = 1.0, coupling: float = 
         p collision (s+_C s-_m + h.c.), then p arcsin(sqrt(swap)) S_{m, m+1} with the ancillas m, m + 1 and the exchange
         of two S = (1 + XX + YY + ZZ) / 2
 
-    The partial exchange exp(-i a S) = cos a - i sin a S hands the state of an ancilla on with probability swap = sin^2 a
-    before the next one collides: the bath remembers. At swap = 0 every collision takes the amplitude of the charger down
-    by cos(collision), the memoryless decay at the rate -2 ln cos(collision) / duration.
+    The partial exchange exp(-i a S) = cos a - i sin a S hands the state of an ancilla on with probability
+    swap = sin^2 a before the next one collides: the bath remembers. At swap = 0 every collision takes the amplitude of
+    the charger down by cos(collision), the memoryless decay at the rate -2 ln cos(collision) / duration.
 
     Args:
         cells: Number of cells, from 1.

@@ -23,14 +23,15 @@ _MITCHISON = "Mitchison, Goold, Prior, Quantum 5, 500 (2021)"
 
 
 def feedback_charging(cells: int = 2, splitting: float = 1.0, coupling: float = 1.0, loss: float = 1.0,
-                      gain: float = 1.0, efficiency: float = 0.9, occupation: float = 0.0, drive: float = 0.0) -> Battery:
+                      gain: float = 1.0, efficiency: float = 0.9, occupation: float = 0.0, drive: float = 0.0
+                      ) -> Battery:
     """Cells charged by a leaking charger whose light is measured and fed back into its drive; starts all down.
 
     Energy: H_B = splitting sum (1 + Z_n) / 2
     Charging: in the frame that turns with the splitting, coupling sum (s+_C s-_n + s-_C s+_n) + drive X_C; the light
         that leaves the charger by c = (loss (1 + occupation))^(1/2) s- gives a current I, of which F I with
         F = -gain (loss (1 + occupation))^(1/2) Y_C is fed back; in the mean the jumps c - i F and
-        ((1 - efficiency) / efficiency)^(1/2) F, (loss occupation)^(1/2) s+, and (c+ F + F c) / 2 added to the Hamiltonian
+        ((1 - efficiency) / efficiency)^(1/2) F, (loss occupation)^(1/2) s+, and (c+ F + F c) / 2 in the Hamiltonian
 
     At gain 1 and full efficiency the jump is (loss)^(1/2) s+: what the measurement tells turns decay into its opposite,
     and all is charged. With occupation 0 an uncoupled charger then ends up with probability 1 / (2 - efficiency).
@@ -83,8 +84,8 @@ def ergotropy_transport(cells: int = 3, splitting: float = 1.0, hopping: float =
         g_n = hopping; mirrored g_n = hopping ((n + 1) (2 cells - 1 - n))^(1/2) / cells
 
     A cell of the donor starts in [[population, coherence], [coherence, 1 - population]], with the ergotropy
-    splitting (2 p - 1 + ((2 p - 1)^2 + 4 coherence^2)^(1/2)) / 2. The mirrored row turns every state of the donor into its
-    mirror image in the receiver at the time pi cells / (2 hopping), but for phases that the number of excitations
+    splitting (2 p - 1 + ((2 p - 1)^2 + 4 coherence^2)^(1/2)) / 2. The mirrored row turns every state of the donor into
+    its mirror image in the receiver at the time pi cells / (2 hopping), but for phases that the number of excitations
     decides: energy and ergotropy of the whole receiver are then those that the donor had, while a uniform row disperses
     both and loses more of the ergotropy.
 
@@ -112,7 +113,7 @@ def ergotropy_transport(cells: int = 3, splitting: float = 1.0, hopping: float =
         charging += g, ("Sp", n), ("Sm", n + 1)
         charging += g, ("Sm", n), ("Sp", n + 1)
     donor = np.array([[population, coherence], [coherence, 1 - population]])
-    empty: list[Label] = [donor] * cells + [np.diag([0.0, 1.0])] * cells
+    empty: list[Label] = [*[donor] * cells, *[np.diag([0.0, 1.0])] * cells]
     return Battery(sites=sites, cells=store, energy=energy, charging=energy + charging, empty=empty,
                    name="ergotropy_transport", parameters=parameters, reference=_CRESCENTE)
 

@@ -2,7 +2,8 @@
 
 Drives are resonant and in the rotating-wave approximation, and all is written in the frame that turns with H_B. H_B
 commutes with that change of frame, so that energy, power and work are those of the laboratory. Exchange between
-neighbours keeps only what conserves H_B at any position of the levels. Sums run over the cells n, or neighbours n, n + 1.
+neighbours keeps only what conserves H_B at any position of the levels. Sums run over the cells n, or neighbours n and
+n + 1.
 """
 
 from __future__ import annotations

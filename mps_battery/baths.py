@@ -1,7 +1,8 @@
-"""Baths: jumps with detailed balance, local ones and those of a whole block (Davies), and continua of modes as chains."""
+"""Baths: jumps with detailed balance, local ones and those of a block (Davies), and continua of modes as chains."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -179,11 +180,11 @@ class SpectralDensity:
         angles, weights = np.pi * (angles + 1) / 2, np.pi * weights / 2
         energies, strengths = [], []
         ends = (self.lowest, *self.breaks, self.highest)
-        for low, high in zip(ends[:-1], ends[1:], strict=True):
+        for low, high in itertools.pairwise(ends):
             w = (high + low) / 2 - (high - low) / 2 * np.cos(angles)
             values = np.array([self.function(float(x)) for x in w], dtype=float)
-            must(bool(np.all(np.isfinite(values) & (values >= 0))), "function", "be finite and at least 0 in the support",
-                 values.min())
+            must(bool(np.all(np.isfinite(values) & (values >= 0))), "function",
+                 "be finite and at least 0 in the support", values.min())
             energies.append(w)
             strengths.append(values * weights * (high - low) / 2 * np.sin(angles))
         return np.concatenate(energies), np.sqrt(np.concatenate(strengths))
@@ -223,9 +224,9 @@ class SpectralDensity:
         """The modes as a chain with nearest-neighbour hopping, of which the first `length` sites are kept.
 
         The first site is the mode that the battery couples to, the others follow by orthogonal polynomials of the
-        weight J: their recurrence coefficients are the energies and hoppings [Chin, Rivas, Huelga, Plenio 2010, J. Math.
-        Phys. 51, 092109]. LAPACK's tridiagonalisation of the bath as modes gives them without loss of orthogonality;
-        the number of modes is doubled until they no longer change. What is cut off matters once something has been to
+        weight J: their recurrence coefficients are the energies and hoppings [Chin, Rivas, Huelga, Plenio 2010,
+        J. Math. Phys. 51, 092109]. LAPACK's tridiagonalisation of the bath as modes gives them without loss of
+        orthogonality; the number of modes is doubled until they no longer change. What is cut off matters once something has been to
         the end and back, at about the time length / (hopping at the end).
 
         Args:

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from mps_battery.battery import Battery, Jump, Schedule
 from mps_battery.budget import SAFETY, SAFETY_DENSITY, bars_from
-from mps_battery.checks import InputError, must, number, shown, whole
+from mps_battery.checks import InputError, must, number, whole
 from mps_battery.evolve.choose import Method, choose, coarser
 from mps_battery.evolve.exact import Exact
 from mps_battery.liouville import generator
@@ -222,8 +222,8 @@ def cycle(battery: Battery, strokes: Sequence[Stroke], cycles: int = 1, *, metho
             loose.run(cycles, rng, [o.index for o in main.outcomes])
             safety = SAFETY_DENSITY if mixed else SAFETY
             error_bars = bars_from(data, loose.dataset(), 1, safety, truncation.weight)
-    return Cycles(main.labelled(data), main.labelled(error_bars) if bars else error_bars, tuple(main.outcomes), main.state,
-                  main.discarded, main.largest_bond)
+    error_bars = main.labelled(error_bars) if bars else error_bars
+    return Cycles(main.labelled(data), error_bars, tuple(main.outcomes), main.state, main.discarded, main.largest_bond)
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def _prepared(battery: Battery, stroke: Stroke) -> _Step:
                       for e in np.eye(local[0].d))
         return _Step(stroke, groups=(kraus,))
     if isinstance(stroke, Apply):
-        matrices = [stroke.kraus] if np.ndim(stroke.kraus) == 2 else stroke.kraus
+        matrices = [np.asarray(stroke.kraus)] if np.ndim(stroke.kraus) == 2 else list(stroke.kraus)
         return _Step(stroke, groups=(_trace_preserving("kraus", matrices, d),))
     kraus = measurement(stroke.operator, local, stroke.strength)
     if stroke.response is not None:
@@ -281,8 +281,8 @@ def _prepared(battery: Battery, stroke: Stroke) -> _Step:
 
 def _trace_preserving(argument: str, kraus: Sequence[Array], d: int) -> tuple[Array, ...]:
     matrices = tuple(np.asarray(k) for k in kraus)
-    must(len(matrices) > 0 and all(k.shape == (d, d) for k in matrices), argument, f"be {d} x {d} matrices on these sites",
-         [k.shape for k in matrices])
+    must(len(matrices) > 0 and all(k.shape == (d, d) for k in matrices), argument,
+         f"be {d} x {d} matrices on these sites", [k.shape for k in matrices])
     total = sum(k.conj().T @ k for k in matrices)
     must(np.allclose(total, np.eye(d), rtol=0, atol=1e-10), argument, "conserve the trace (sum K+ K = 1)", total)
     return matrices
@@ -371,8 +371,8 @@ class _Lane:
             index = int(rng.choice(len(after), p=chances / chances.sum())) if stroke.outcome == "sample" else int(
                 stroke.outcome)
         if chances[index] < NEVER:
-            raise InputError(f"Argument `outcome` must be one that occurs, but {index} of stroke {k} has the probability "
-                             f"{chances[index]:.1e} in cycle {c}.")
+            raise InputError(f"Argument `outcome` must be one that occurs, but {index} of stroke {k} has the "
+                             f"probability {chances[index]:.1e} in cycle {c}.")
         self.outcomes.append(Outcome(c, k, index, float(chances[index] / chances.sum())))
         self.state = self._tidy(after[index][0])
 

@@ -1,9 +1,8 @@
 """Optimal control: the shape of a drive that charges best in a given time.
 
-The amplitudes a_c(t) = sum_p x_cp f_p(t) of some control terms H_c, added to what charges a battery anyway, are chosen by
-a quasi-Newton search within bounds. Its gradient comes from one evolution there and one back [Khaneja et al. 2005, J.
-Magn. Reson. 172, 296, for pieces]: with |k(t)> = U(T, t)+ O |psi(T)> and O the operator whose
-mean is to grow,
+The amplitudes a_c(t) = sum_p x_cp f_p(t) of some control terms H_c, added to what charges a battery anyway, are chosen
+by a quasi-Newton search within bounds. Its gradient comes from one evolution there and one back [Khaneja et al. 2005,
+J. Magn. Reson. 172, 296, for pieces]: with |k(t)> = U(T, t)+ O |psi(T)> and O the operator whose mean is to grow,
 
     d<O>/dx_cp = 2 Im int <k(t)| H_c |psi(t)> f_p(t) dt,
 
@@ -102,8 +101,8 @@ class Optimum:
     """The best drive that was found.
 
     Attributes:
-        battery: The battery under that drive: its `charging` is the Schedule. Where that has steps, `charge` it to times
-            that contain their ends.
+        battery: The battery under that drive: its `charging` is the Schedule. Where that has steps, `charge` it to
+            times that contain their ends.
         amplitudes: x_cp, one row a control.
         duration: Of the drive.
         value: What was reached: energy, ergotropy, or power over the duration.
@@ -152,7 +151,7 @@ def optimise(battery: Battery, controls: Sequence[Terms], duration: float, *, sh
     must(whole(starts) and starts >= 1, "starts", "be an integer of at least 1", starts)
     must(whole(iterations) and iterations >= 1, "iterations", "be an integer of at least 1", iterations)
     must(whole(seed) and seed >= 0, "seed", "be an integer of at least 0", seed)
-    guess = np.repeat(problem.bounds[:, None] / 2, count[1], axis=1) if first is None else np.asarray(first, dtype=float)
+    guess = np.repeat(problem.bounds[:, None] / 2, count[1], axis=1) if first is None else np.asarray(first, float)
     must(guess.shape == count and bool(np.all(np.abs(guess) <= problem.bounds[:, None])), "first",
          f"hold {count[0]} rows of {count[1]} amplitudes within the bound", first)
     rng = np.random.default_rng(np.random.SeedSequence([seed]))
@@ -171,9 +170,11 @@ def optimise(battery: Battery, controls: Sequence[Terms], duration: float, *, sh
     free = (found.x > low) & (found.x < high)
     free |= (found.jac > 0) & (found.x >= high) | (found.jac < 0) & (found.x <= low)
     slope = float(np.abs(found.jac[free]).max()) if free.any() else 0.0
-    word = {0: "Converged", 1: "Stopped at the largest number of steps"}.get(found.status, "Stopped where no step helps")
+    words = {0: "Converged", 1: "Stopped at the largest number of steps"}
+    word = words.get(found.status, "Stopped where no step helps")
     outcome = f"{word} after {found.nit} steps; the largest slope left is {slope:.1e}."
-    return Optimum(replace(battery, charging=problem.schedule(x, span)), x, span, value, begun, slope, evaluations, outcome)
+    driven = replace(battery, charging=problem.schedule(x, span))
+    return Optimum(driven, x, span, value, begun, slope, evaluations, outcome)
 
 
 def gradient(battery: Battery, controls: Sequence[Terms], duration: float, amplitudes: Array, *,
@@ -303,7 +304,8 @@ class _Problem:
                                         piece.stop - np.append(piece.nodes[::-1], piece.start))
             for t, w, ket, bra in zip(piece.nodes, piece.weights, kets, reversed(bras), strict=True):
                 shapes = self.shape.values(float(t), span)
-                moved = np.array([2 * size * environment.expectation(ket.tensors, o, bra.tensors).imag for o in operators])
+                moved = 2 * size * np.array([environment.expectation(ket.tensors, o, bra.tensors).imag
+                                             for o in operators])
                 slopes += w * np.outer(moved, shapes)
                 if drift is not None:
                     free = 2 * size * environment.expectation(ket.tensors, drift, bra.tensors).imag
@@ -386,12 +388,14 @@ class _Problem:
 
     def _advance(self, state: MPS, schedule: Schedule, start: float, stops: Array) -> list[MPS]:
         """The state at rising times."""
-        evolution = self.method.start(state, schedule, self.truncation, start)  # type: ignore[arg-type]
+        evolution = self.method.start(state, schedule, self.truncation, start)
         out = []
         for t in stops:
             evolution.advance(float(t))
-            out.append(evolution.state)
-        return out  # type: ignore[return-value]
+            moved = evolution.state
+            assert isinstance(moved, MPS)
+            out.append(moved)
+        return out
 
     def _final(self, state: MPS, start: MPS) -> tuple[float, MPS]:
         """The objective of the last state, and O|psi> with the operator O whose mean it is, to first order.

@@ -70,10 +70,10 @@ def test_cells_are_filled_by_a_watched_charger():
 
 
 def test_feedback_against_a_matrix():
-    battery = control.feedback_charging(cells=1, coupling=0.8, loss=0.5, gain=0.7, efficiency=0.8, occupation=0.3, drive=0.4)
-    c = np.sqrt(0.65) * np.kron(np.eye(2), LOWER) if battery.cells == (0,) else np.sqrt(0.65) * np.kron(LOWER, np.eye(2))
-    y = np.kron(Y, np.eye(2)) if battery.cells == (1,) else np.kron(np.eye(2), Y)
-    x = np.kron(X, np.eye(2)) if battery.cells == (1,) else np.kron(np.eye(2), X)
+    battery = control.feedback_charging(cells=1, coupling=0.8, loss=0.5, gain=0.7, efficiency=0.8, occupation=0.3,
+                                        drive=0.4)
+    assert battery.cells == (1,)
+    c, y, x = np.sqrt(0.65) * np.kron(LOWER, np.eye(2)), np.kron(Y, np.eye(2)), np.kron(X, np.eye(2))
     f = -0.7 * np.sqrt(0.65) * y
     hop = np.kron(LOWER, LOWER.T)
     h = 0.8 * (hop + hop.T) + 0.4 * x + (c.conj().T @ f + f @ c) / 2
@@ -83,14 +83,15 @@ def test_feedback_against_a_matrix():
     basis = np.eye(16).reshape(16, 4, 4)
     generator = np.array([lindblad(h, jumps, b).ravel() for b in basis]).T
     out = (expm(1.3 * generator) @ rho.ravel()).reshape(4, 4)
-    up = np.kron(np.eye(2), np.diag([1, 0])) if battery.cells == (1,) else np.kron(np.diag([1, 0]), np.eye(2))
+    up = np.kron(np.eye(2), np.diag([1, 0]))
     run = mb.charge(battery, [0, 1.3], record=ENERGY, bars=False)
     assert run.data["energy"].values[-1] == pytest.approx(np.trace(up @ out).real, abs=1e-10)
 
 
 @pytest.mark.parametrize(("population", "coherence"), [(0.8, 0.0), (0.3, 0.4)])
 def test_ergotropy_is_carried_whole_by_a_mirror(population, coherence):
-    battery = control.ergotropy_transport(cells=2, splitting=1.2, hopping=0.9, population=population, coherence=coherence)
+    battery = control.ergotropy_transport(cells=2, splitting=1.2, hopping=0.9, population=population,
+                                          coherence=coherence)
     arrival = np.pi * 2 / (2 * 0.9)
     record = {"energy": mb.Energy(), "work": mb.measure.BlockErgotropy(2, 3)}
     found = mb.charge(battery, [0, arrival], record=record, bars=False).data
@@ -116,8 +117,8 @@ def test_a_uniform_row_loses_ergotropy():
 
 @pytest.mark.parametrize(("model", "arguments", "word"), [
     ("feedback_charging", {"efficiency": 0.0}, "efficiency"), ("feedback_charging", {"loss": -1.0}, "loss"),
-    ("ergotropy_transport", {"population": 1.2}, "population"), ("ergotropy_transport", {"coherence": 0.5}, "coherence"),
-    ("ergotropy_transport", {"mirror": 1}, "mirror")])
+    ("ergotropy_transport", {"population": 1.2}, "population"),
+    ("ergotropy_transport", {"coherence": 0.5}, "coherence"), ("ergotropy_transport", {"mirror": 1}, "mirror")])
 def test_bad_arguments(model, arguments, word):
     with pytest.raises(mb.InputError, match=f"`{word}`"):
         getattr(control, model)(**arguments)

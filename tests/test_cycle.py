@@ -77,17 +77,20 @@ def test_weak_measurements_dephase_by_their_strength():
     """M_+- keep 2 sqrt((1+s)(1-s)) / 2 of a coherence: (1 - s^2)^(1/2)."""
     s, n = 0.6, 4
     found = mb.cycle(qubit(empty="x+"), [Measure("Z", [0], strength=s)], cycles=n, record={"one": mb.Reduced([0])})
-    np.testing.assert_allclose(found.data["one"].values[:, 0, 1].real, 0.5 * (1 - s**2) ** (np.arange(n + 1) / 2), atol=1e-12)
+    expected = 0.5 * (1 - s**2) ** (np.arange(n + 1) / 2)
+    np.testing.assert_allclose(found.data["one"].values[:, 0, 1].real, expected, atol=1e-12)
 
 
 def test_samples_follow_their_probabilities():
     battery = qubit(empty=[np.array([0.6, 0.8])])
-    seen = [mb.cycle(battery, [Measure("Z", [0], outcome="sample")], record=ENERGY, seed=k).outcomes[0] for k in range(60)]
+    look = Measure("Z", [0], outcome="sample")
+    seen = [mb.cycle(battery, [look], record=ENERGY, seed=k).outcomes[0] for k in range(60)]
     assert {o.index for o in seen} == {0, 1}
     assert sum(o.index == 0 for o in seen) / 60 == pytest.approx(0.36, abs=0.2)
     assert {round(o.probability, 12) for o in seen} == {0.36, 0.64}
-    again = mb.cycle(battery, [Measure("Z", [0], outcome="sample")], cycles=3, record=ENERGY, seed=5)
-    assert len({o.index for o in again.outcomes}) == 1 and again.outcomes[1].probability == pytest.approx(1)
+    again = mb.cycle(battery, [look], cycles=3, record=ENERGY, seed=5)
+    assert len({o.index for o in again.outcomes}) == 1
+    assert again.outcomes[1].probability == pytest.approx(1)
 
 
 # -- operations in general -----------------------------------------------------------------------------------------
@@ -117,7 +120,8 @@ def test_channels_and_resets_are_those_of_small_matrices():
     battery = spin_chain.xxz(cells=3)
     damp = [np.diag([0.8, 1.0]), np.array([[0, 0], [0.6, 0]])]
     warm = np.diag([0.3, 0.7])
-    found = mb.cycle(battery, [Evolve(0.4), Apply(damp, [1]), Evolve(0.2), Reset([0, 2], warm)], record=mb.STANDARD_MIXED)
+    strokes = [Evolve(0.4), Apply(damp, [1]), Evolve(0.2), Reset([0, 2], warm)]
+    found = mb.cycle(battery, strokes, record=mb.STANDARD_MIXED)
     h = battery.charging.to_dense()
     rho = np.zeros((8, 8), dtype=complex)
     rho[7, 7] = 1
@@ -149,7 +153,8 @@ def test_self_discharge_and_ageing_over_cycles():
     energy += 0.5, ("Z", 0)
     lower += 0.5**0.5, ("Sm", 0)
     battery = mb.Battery(sites, [0], energy, energy, jumps=[mb.Jump(lower)], empty="down")
-    strokes = [Apply(X, [0], name="charge"), Evolve(0.8, name="store"), Apply(X, [0], name="draw"), Evolve(0.3, name="rest")]
+    strokes = [Apply(X, [0], name="charge"), Evolve(0.8, name="store"), Apply(X, [0], name="draw"),
+               Evolve(0.3, name="rest")]
     found = mb.cycle(battery, strokes, cycles=4, record=ENERGY)
     p, kept = 0.0, []
     for _ in range(4):
@@ -192,7 +197,8 @@ def test_bad_strokes(strokes, word):
 
 @pytest.mark.parametrize(("make", "word"), [
     (lambda: Evolve(0.0), "duration"), (lambda: Evolve(1.0, points=0), "points"),
-    (lambda: mb.cycle(qubit(), [Evolve(1.0)], cycles=0), "cycles"), (lambda: mb.cycle(qubit(), [Evolve(1.0)], seed=-1), "seed"),
+    (lambda: mb.cycle(qubit(), [Evolve(1.0)], cycles=0), "cycles"),
+    (lambda: mb.cycle(qubit(), [Evolve(1.0)], seed=-1), "seed"),
     (lambda: mb.cycle(qubit(), [Evolve(1.0)]).after("never"), "name"),
     (lambda: mb.cycle("battery", [Evolve(1.0)]), "battery")])                                   # type: ignore[arg-type]
 def test_bad_arguments(make, word):
