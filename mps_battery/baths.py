@@ -226,8 +226,8 @@ class SpectralDensity:
         The first site is the mode that the battery couples to, the others follow by orthogonal polynomials of the
         weight J: their recurrence coefficients are the energies and hoppings [Chin, Rivas, Huelga, Plenio 2010,
         J. Math. Phys. 51, 092109]. LAPACK's tridiagonalisation of the bath as modes gives them without loss of
-        orthogonality; the number of modes is doubled until they no longer change. What is cut off matters once something has been to
-        the end and back, at about the time length / (hopping at the end).
+        orthogonality; the number of modes is doubled until they no longer change. What is cut off matters once
+        something has been to the end and back, at about the time length / (hopping at the end).
 
         Args:
             length: Number of sites.
