@@ -114,7 +114,7 @@ def self_discharge(cells: int = 1, splitting: float = 2.0, spectrum: str | Spect
 
 
 def dissipative_charging(cells: int = 1, splitting: float = 1.0, drive: float = 1.0, spectrum: str | SpectralDensity
-                         = "ohmic", strength: float = 0.05, scale: float = 2.0, centre: float = 2.0,
+                         = "ohmic", strength: float = 0.05, scale: float = 1.0, centre: float = 2.0,
                          beta: float = 2.0, axis: str = "X", length: int = 12, cutoff: int = 4) -> Battery:
     """Driven cells in a bath of any temperature, which flips or dephases them; starts all down.
 
