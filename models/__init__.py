@@ -7,9 +7,9 @@ from types import ModuleType
 
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError
-from mps_battery.models import cavity, light, networks, open_chain, spin_chain, syk
+from mps_battery.models import bath, cavity, control, levels, light, networks, open_chain, spin_chain, syk
 
-FAMILIES: tuple[ModuleType, ...] = (spin_chain, networks, open_chain, cavity, light, syk)
+FAMILIES: tuple[ModuleType, ...] = (spin_chain, networks, open_chain, cavity, light, levels, syk, bath, control)
 
 
 def catalogue(families: Iterable[ModuleType] = FAMILIES) -> dict[str, Callable[..., Battery]]:

@@ -16,7 +16,8 @@ from mps_battery.terms import Terms, one_site_sum
 
 LEAST = {"cells": 2, "photons": 0, "phonons": 0, "cutoff": 1, "mirror_cutoff": 1, "seed": 0, "realisation": 0}
 """Arguments that count, and from where."""
-SWITCHES = {"keep_battery", "periodic", "intrinsic", "collective", "pairwise"}
+SWITCHES = {"keep_battery", "periodic", "intrinsic", "collective", "pairwise", "counterdiabatic", "simultaneous",
+            "mirror"}
 """Arguments that are True or False."""
 LIGHT = ("fock", "coherent", "squeezed", "thermal")
 """States in which a cavity may start."""

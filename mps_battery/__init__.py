@@ -8,6 +8,7 @@ from mps_battery.battery import Schedule as Schedule
 from mps_battery.budget import Budget as Budget
 from mps_battery.channels import apply_channel as apply_channel
 from mps_battery.checks import InputError as InputError
+from mps_battery.cycle import cycle as cycle
 from mps_battery.evolve.exact import Exact as Exact
 from mps_battery.evolve.tdvp import TDVP as TDVP
 from mps_battery.evolve.tebd import TEBD as TEBD
@@ -33,6 +34,7 @@ from mps_battery.measure.work.capacity import LocalCapacity as LocalCapacity
 from mps_battery.measure.work.capacity import local_capacity as local_capacity
 from mps_battery.measure.work.ergotropy import LocalErgotropy as LocalErgotropy
 from mps_battery.measure.work.ergotropy import local_ergotropy as local_ergotropy
+from mps_battery.optimise import optimise as optimise
 from mps_battery.record import STANDARD as STANDARD
 from mps_battery.record import STANDARD_MIXED as STANDARD_MIXED
 from mps_battery.run import Run as Run

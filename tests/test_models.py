@@ -10,7 +10,7 @@ from scipy.sparse.linalg import expm_multiply
 
 import mps_battery.models as models
 from mps_battery.checks import InputError
-from mps_battery.models import catalogue, cavity, light, spin_chain
+from mps_battery.models import bath, catalogue, cavity, control, levels, light, spin_chain
 
 ONE, X, Y, Z = np.eye(2), np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1, -1])
 UP, DOWN = np.array([1, 0]), np.array([0, 1])
@@ -246,7 +246,8 @@ def test_draws_are_uniform_and_have_coordinates(model, name, mean, less):
 
 
 # -- bad input ---------------------------------------------------------------------------------------------
-FROM_ONE_CELL = {*cavity.__all__, *light.__all__, "central_spins", "oscillators", "spin_ladder"}
+FROM_ONE_CELL = {*bath.__all__, *cavity.__all__, *control.__all__, *levels.__all__, *light.__all__, "central_spins",
+                 "oscillators", "spin_ladder"}
 """Models that one cell makes sense of."""
 COUNTED = [name for name in MODELS if "cells" in inspect.signature(catalogue()[name]).parameters]
 
