@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.linalg import eigh
 
 from mps_battery.battery import Schedule
@@ -152,7 +153,7 @@ class WalkEvolution:
     def state(self) -> MPS:
         """The present state with every site in its place, orthogonality centre at the hub."""
         train = self._train.copy()
-        _walk(train, 0, self._hub, Truncation(self.truncation.bond, 0.01 * self.truncation.weight), Ledger())
+        _walk(train, 0, self._hub, self.truncation, Ledger())
         phases = [np.exp(-1j * self._turned * s.charges)[:, None] for s in self._sites]
         return MPS(self._sites, [t * p for t, p in zip(train.to_train(), phases, strict=True)], train.center)
 
@@ -221,6 +222,35 @@ class WalkEvolution:
         local = tuple(tuple(int(c) % grading.modulus if grading.modulus else int(c) * graded for c in s.charges)
                       for s in sites)
         return Grading(local, grading.modulus).gate(0, gate if in_order else turned)
+
+
+def rate(schedule: Schedule, strengths: Array) -> float:
+    """How fast gates of a star of these strengths of its parts go wrong with their length; an inverse time.
+
+    Half the width of the spectrum of a spoke, or what many spokes that do not commute add up to,
+    sqrt(count |[S_k, S_l]|), whichever is larger; the norm is bounded by the sums of rows and columns. Photons commute
+    but for one quantum: the second is no more than the first in a cavity with a photon a cell.
+    """
+    hub = hub_of(schedule)
+    assert hub is not None
+    sites = schedule.sites
+    conserved = all(h.conserves_charge() for h in schedule.terms)
+    parts = [star(h, hub, conserved) for h in schedule.terms]
+    others = [sites[n] for n in range(len(sites)) if n != hub]
+    spokes = [sum(f * p.spokes[k] for f, p in zip(strengths, parts, strict=True)) for k in range(len(others))]
+    links = [f * h for f, p in zip(strengths, parts, strict=True) for h in p.links if h is not None]
+    distinct = {h.tobytes(): (k, h) for k, h in enumerate(spokes)}.values()
+    spectra = [np.linalg.eigvalsh(h) for h in (*(h for _, h in distinct), *links)]
+    widest = max(float(e[-1] - e[0]) / 2 for e in spectra)
+    strongest = max((float(np.linalg.norm(h)), k) for k, h in distinct)[1]
+    d, s = sites[hub].d, spokes[strongest].reshape(*[sites[hub].d, others[strongest].d] * 2)
+    own = others[strongest].d
+    first = np.einsum("hkgj,lm->hklgjm", s, np.eye(own)).reshape((d * own * own,) * 2)
+    second = np.einsum("hlgm,kj->hklgjm", s, np.eye(own)).reshape((d * own * own,) * 2)
+    bracket = sp.csr_matrix(first) @ sp.csr_matrix(second)
+    bracket = abs(bracket - bracket.conj().T)
+    norm = float(np.sqrt(bracket.sum(0).max() * bracket.sum(1).max()))
+    return max(widest, float(np.sqrt(len(others) * norm)))
 
 
 def sweeps(order: int, stages: int) -> list[float]:
