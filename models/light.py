@@ -18,11 +18,12 @@ from mps_battery.terms import Terms
 
 __all__ = ["cavity_array", "flying_qubits", "optomechanical", "three_level_dicke", "two_mode"]
 
-_ARJMANDI = "Arjmandi, Shokri, Faizi, Mohammadi, Phys. Rev. A 106, 062609 (2022)"
-_CASTELLANO = "Castellano, Nery, Simonov, Farina, Phys. Rev. A 111, 012212 (2025)"
+_ARJMANDI = ("one by one: Arjmandi, Shokri, Faizi, Mohammadi, Phys. Rev. A 106, 062609 (2022); pairwise: "
+             "Wang, Liu, Wu, Fan, Liu, Phys. Rev. A 108, 062402 (2023)")
 _HARTMANN = "Hartmann, Brandao, Plenio, Laser Photonics Rev. 2, 527 (2008)"
+_RINALDI = "Rinaldi, Filip, Gerace, Guarnieri, Phys. Rev. A 112, 012205 (2025), arXiv:2412.15339"
 _WANG = "Wang, Liu, Wu, Fan, Liu, Phys. Rev. A 110, 062204 (2024)"
-_YANG = "Yang, Yang, Dou, Phys. Rev. B 109, 235432 (2024)"
+_YANG = "Yang, Yang, Dou, Phys. Rev. B 109, 235432 (2024), whose levels form a Lambda"
 
 
 def two_mode(cells: int = 6, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
@@ -47,7 +48,8 @@ def two_mode(cells: int = 6, photons: int | None = None, light: str = "fock", sp
         cutoff: Most photons that a mode holds; None for what the starts hold: of both modes together, pairwise of one.
 
     Reference:
-        Arjmandi, Shokri, Faizi, Mohammadi, Phys. Rev. A 106, 062609 (2022)
+        one by one: Arjmandi, Shokri, Faizi, Mohammadi, Phys. Rev. A 106, 062609 (2022); pairwise: Wang, Liu, Wu, Fan,
+        Liu, Phys. Rev. A 108, 062402 (2023)
     """
     parameters = checked(fewest=1, cells=cells, splitting=splitting, coupling=coupling, second=second,
                          pairwise=pairwise)
@@ -120,7 +122,7 @@ def cavity_array(cells: int = 5, photons: int = 2, light: str = "fock", splittin
 def three_level_dicke(cells: int = 4, photons: int | None = None, light: str = "fock", splitting: float = 1.0,
                       anharmonicity: float = 0.0, coupling: float = 0.2, upper: float = 1.0, counter: float = 1.0,
                       cutoff: int | None = None) -> Battery:
-    """Three-level cells charged by a cavity up the steps g, e, f; starts in photons and no cell.
+    """Three-level cells charged by a cavity up the ladder g, e, f; starts in photons and no cell.
 
     Energy: H_B = sum (splitting |e><e| + (2 splitting + anharmonicity) |f><f|)_n
     Charging: H_B + splitting a+ a + coupling sum (a R_n + a+ R+_n + counter (a+ R_n + a R+_n)),
@@ -142,7 +144,7 @@ def three_level_dicke(cells: int = 4, photons: int | None = None, light: str = "
             without counter-rotating terms.
 
     Reference:
-        Yang, Yang, Dou, Phys. Rev. B 109, 235432 (2024)
+        Yang, Yang, Dou, Phys. Rev. B 109, 235432 (2024), whose levels form a Lambda
     """
     parameters = checked(fewest=1, cells=cells, splitting=splitting, anharmonicity=anharmonicity, coupling=coupling,
                          upper=upper, counter=counter)
@@ -241,7 +243,7 @@ def flying_qubits(cells: int = 4, photons: int = 4, light: str = "fock", splitti
             counter-rotating terms.
 
     Reference:
-        Castellano, Nery, Simonov, Farina, Phys. Rev. A 111, 012212 (2025)
+        Rinaldi, Filip, Gerace, Guarnieri, Phys. Rev. A 112, 012205 (2025), arXiv:2412.15339
     """
     parameters = checked(fewest=1, cells=cells, splitting=splitting, coupling=coupling, transit=transit,
                          interval=interval, counter=counter)
@@ -265,7 +267,7 @@ def flying_qubits(cells: int = 4, photons: int = 4, light: str = "fock", splitti
     empty: list[Label] = ["down"] * (cells + 1)
     empty[cavity] = light_state(counts["photons"], light, counts["cutoff"])
     return Battery(sites=sites, cells=store, energy=energy, charging=Schedule(parts), empty=empty,
-                   name="flying_qubits", parameters=parameters | counts, reference=_CASTELLANO)
+                   name="flying_qubits", parameters=parameters | counts, reference=_RINALDI)
 
 
 def _passage(time: float, arrival: float, transit: float) -> float:

@@ -19,7 +19,7 @@ from mps_battery.terms import Terms
 __all__ = ["central_spins", "oscillators", "rydberg_array", "spin_j_chain", "spin_ladder", "ssh_charger"]
 
 _ANDOLINA = "Andolina, Farina, Mari, Pellegrini, Giovannetti, Polini, Phys. Rev. B 98, 205423 (2018)"
-_BROWAEYS = "Browaeys, Lahaye, Nat. Phys. 16, 132 (2020)"
+_BROWAEYS = "Browaeys, Lahaye, Nat. Phys. 16, 132 (2020), arXiv:2002.07413"
 _GHOSH_J = "Ghosh, Sen(De), Phys. Rev. A 105, 022628 (2022)"
 _GIAMARCHI = "ladders: Dagotto, Rice, Science 271, 618 (1996); charging by a neighbour: " + _ANDOLINA
 _PENG = "Peng, He, Chesi, Lin, Guan, Phys. Rev. A 103, 052220 (2021)"
@@ -160,7 +160,7 @@ def rydberg_array(cells: int = 10, splitting: float = 1.0, rabi: float = 1.0, de
         reach: Longest distance that interacts; None for all.
 
     Reference:
-        Browaeys, Lahaye, Nat. Phys. 16, 132 (2020)
+        Browaeys, Lahaye, Nat. Phys. 16, 132 (2020), arXiv:2002.07413
     """
     parameters = checked(cells=cells, splitting=splitting, rabi=rabi, detuning=detuning, interaction=interaction,
                          exponent=exponent)

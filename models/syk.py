@@ -28,7 +28,7 @@ from mps_battery.terms import Terms
 
 __all__ = ["boson_syk", "complex_syk", "majorana_syk", "sparse_syk"]
 
-_ROSA = "Rosa, Rossini, Andolina, Polini, Carrega, J. High Energy Phys. 11 (2020) 067, arXiv:1912.07247"
+_MALDACENA = "Maldacena, Stanford, Phys. Rev. D 94, 106002 (2016), arXiv:1604.07818; charging: "
 _ROSSINI = "Rossini, Andolina, Rosa, Carrega, Polini, Phys. Rev. Lett. 125, 236402 (2020), arXiv:1912.07234"
 _XU = "Xu, Susskind, Su, Swingle, arXiv:2008.02303 (2020); charging: " + _ROSSINI
 
@@ -152,7 +152,8 @@ def majorana_syk(cells: int = 6, splitting: float = 1.0, coupling: float = 1.0, 
         kept: Probability that a drawn coupling is kept.
 
     Reference:
-        Rosa, Rossini, Andolina, Polini, Carrega, J. High Energy Phys. 11 (2020) 067, arXiv:1912.07247
+        Maldacena, Stanford, Phys. Rev. D 94, 106002 (2016), arXiv:1604.07818; charging: Rossini, Andolina, Rosa,
+        Carrega, Polini, Phys. Rev. Lett. 125, 236402 (2020), arXiv:1912.07234
     """
     parameters = _parameters(q, kept=kept, cells=cells, splitting=splitting, coupling=coupling, dephasing=dephasing,
                              seed=seed, realisation=realisation)
@@ -176,7 +177,7 @@ def majorana_syk(cells: int = 6, splitting: float = 1.0, coupling: float = 1.0, 
                 factors += [("Z", m) for m in range(chosen[k - 1] // 2, a // 2)]
             factors.append(("XY"[a % 2], a // 2))
         charging += phase * value, *factors
-    return _battery("majorana_syk", _ROSA, charging, parameters | {"couplings": drawn.tolist()})
+    return _battery("majorana_syk", _MALDACENA + _ROSSINI, charging, parameters | {"couplings": drawn.tolist()})
 
 
 def _parameters(q: int, **arguments: Any) -> dict[str, Any]:

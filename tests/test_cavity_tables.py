@@ -108,7 +108,18 @@ def test_forty_cells_and_photons():
     N, times = 40, [0, 0.55, 1.1]
     run = mb.charge(cavity.tavis_cummings(cells=N), times, bars=False, record=ENERGY,
                     truncation=mb.Truncation(64, 1e-14))
-    assert "TDVP" in run.card["method"]
+    assert "TEBD" in run.card["method"]
     error = run.data["energy"].values - conserving(N, 0.05, np.array(times))[0]
     assert np.abs(error).max() / N < 1e-9
     assert run.budget.max_bond <= N // 2 + 1
+
+
+@pytest.mark.slow
+def test_hundred_cells_and_photons():
+    """The cavity walks along a hundred cells, to the first maximum and beyond; default truncation."""
+    N, times = 100, np.linspace(0, 4.2, 4)
+    run = mb.charge(cavity.tavis_cummings(cells=N), times, record=ENERGY)
+    error = np.abs(run.data["energy"].values - conserving(N, 0.05, times)[0])
+    assert error.max() / N < 1e-6
+    assert np.all(error <= run.bars["energy"].values)
+    assert "walks" in run.outcome

@@ -20,6 +20,7 @@ from mps_battery.evolve.exact import LARGEST, Exact
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.evolve.tenpy import Tenpy
+from mps_battery.evolve.walk import hub_of, rate
 from mps_battery.sites import DensitySite
 from mps_battery.tensors.truncation import Truncation
 from mps_battery.terms import Terms, matrix_of
@@ -50,11 +51,14 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
     reach = max(h.reach for h in schedule.terms)
     dimension = float(np.prod([float(s.d) for s in schedule.sites]))
     density = isinstance(schedule.sites[0], DensitySite)
+    walks = reach > 1 and not density and hub_of(schedule) is not None
     if method is None:
         if dimension <= EXACT_DIMENSION:
             method, why = Exact(), f"the whole space has only {dimension:.0f} dimensions"
         elif reach <= 1:
             method, why = TEBD(), "the charging terms couple nearest neighbours"
+        elif walks:
+            method, why = TEBD(), "one site couples to all others, along which it walks by swaps"
         else:
             method, why = TDVP(), f"the charging terms reach over {reach} sites"
             if not density and all_to_all(schedule):
@@ -65,9 +69,10 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
         why = "asked for"
     if not isinstance(method, TEBD | TDVP | Exact | Tenpy):
         raise InputError(f"Argument `method` must be TEBD, TDVP, Exact or Tenpy, but is {shown(method)}.")
-    if isinstance(method, TEBD | Tenpy) and reach > 1:
+    if isinstance(method, TEBD | Tenpy) and reach > 1 and not (isinstance(method, TEBD) and walks):
         raise InputError(f"Argument `method` must be TDVP or Exact for terms that reach over {reach} sites, but is "
-                         f"{type(method).__name__}, which takes nearest neighbours only.")
+                         f"{type(method).__name__}, which takes nearest neighbours only" +
+                         (", or pure states with one site that couples to all." if isinstance(method, TEBD) else "."))
     if isinstance(method, Tenpy) and density:
         raise InputError("Argument `method` must be TEBD, TDVP or Exact for a density, but is Tenpy.")
     if not isinstance(method, Exact):
@@ -127,10 +132,15 @@ def check_step(schedule: Schedule, method: TEBD | TDVP | Tenpy, truncation: Trun
                          f"{natural_step(schedule, method, truncation, times):.2g} is accurate.")
 
 
-def strength(schedule: Schedule, times: np.ndarray) -> float:
-    """Largest half-width of the spectrum of what acts on one bond, over the schedule; an inverse time."""
+def strength(schedule: Schedule, times: np.ndarray, walks: bool = False) -> float:
+    """Largest half-width of the spectrum of what acts on one bond, over the schedule; an inverse time.
+
+    Where the hub of a star walks, what `rate` makes of it.
+    """
     probes = np.linspace(times[0], times[-1], 33) if not schedule.constant else times[:1]
     largest = np.max([np.abs(schedule.values(float(t))) for t in probes], axis=0)
+    if walks:
+        return rate(schedule, largest)
     return float(sum(f * _strength(h) for f, h in zip(largest, schedule.terms, strict=True)))
 
 
@@ -150,7 +160,7 @@ def _strength(terms: Terms) -> float:
 
 def natural_step(schedule: Schedule, method: TEBD | TDVP | Tenpy, truncation: Truncation, times: np.ndarray) -> float:
     """The time step at which the error of the splitting is about that of the truncation."""
-    h = strength(schedule, times)
+    h = strength(schedule, times, isinstance(method, TEBD) and max(h.reach for h in schedule.terms) > 1)
     weight = max(truncation.weight, 1e-15)
     scale = (weight / 1e-12) ** (0.5 / method.order)
     reduced = {TEBD: {2: 0.01, 4: 0.25}, Tenpy: {2: 0.01, 4: 0.25}, TDVP: {2: 0.05, 4: 0.5}}[type(method)][method.order]

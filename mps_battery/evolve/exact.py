@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -12,10 +13,12 @@ from scipy.sparse.csgraph import connected_components
 
 from mps_battery.battery import Schedule
 from mps_battery.checks import InputError, must, number
+from mps_battery.evolve.halves import Halves
 from mps_battery.tensors import krylov
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
+from mps_battery.terms import Terms, matrix_of
 
 Array = np.ndarray
 
@@ -24,6 +27,8 @@ LARGEST = 2**18
 DIAGONALISED = 2**10
 """A constant Hamiltonian whose blocks cost no more than one of this dimension is diagonalised once, block by block; so
 is a Liouvillian exponentiated up to this dimension. Above, Krylov steps are taken."""
+LARGEST_ENTRIES = 2**24
+"""A Hamiltonian with more entries is not made a sparse matrix but applied by halves of the chain."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,13 @@ class ExactEvolution:
             raise InputError(f"Argument `method` must not be Exact for a space of dimension {dimension:.3g}: at most "
                              f"{LARGEST} fit; use TEBD or TDVP.")
         self._vector = train.to_dense().astype(float if self._open else complex)
-        self._parts: list[sp.csr_matrix] = [h.to_sparse().real if self._open else -1j * h.to_sparse()
-                                            for h in generator.terms]
+        self._factor = 1.0 if self._open else -1j                # the generator is factor x parts
+        crowded = not self._open and sum(map(_entries, generator.terms)) > LARGEST_ENTRIES
+        self._parts: list[Any] = [Halves(h) if crowded else h.to_sparse().real if self._open else h.to_sparse()
+                                  for h in generator.terms]
         self._spectrum: list[tuple[Array, Array, Array]] = []
-        if generator.constant and not self._open:
-            self._spectrum = _spectrum(1j * sum(self._parts))
+        if generator.constant and not self._open and not crowded:
+            self._spectrum = _spectrum(sum(self._parts))
         self._propagators: dict[float, Array] = {}
 
     @property
@@ -88,10 +95,9 @@ class ExactEvolution:
                 self._propagators[key] = scipy.linalg.expm(span * sum(self._parts).toarray())
             self._vector = self._propagators[key] @ self._vector
         elif self._schedule.constant:
-            apply = (sum(self._parts) if self._open else 1j * sum(self._parts)).__matmul__
             exponential = krylov.general_exponential if self._open else krylov.exponential
-            self._vector, residual = exponential(apply, self._vector, span if self._open else -1j * span,
-                                                 self.method.tolerance)
+            self._vector, residual = exponential(lambda v: sum(h @ v for h in self._parts), self._vector,
+                                                 self._factor * span, self.method.tolerance)
             self.ledger.krylov_residual += residual
         else:
             self._vector = self._integrate(time)
@@ -100,12 +106,19 @@ class ExactEvolution:
 
     def _integrate(self, time: float) -> Array:
         def slope(t: float, v: Array) -> Array:
-            return sum(f * (h @ v) for f, h in zip(self._schedule.values(t), self._parts, strict=True))
+            values = self._schedule.values(t)
+            return self._factor * sum(f * (h @ v) for f, h in zip(values, self._parts, strict=True))
 
         out = solve_ivp(slope, (self.time, time), self._vector, method="DOP853", rtol=max(self.method.tolerance, 3e-14),
                         atol=self.method.tolerance)
         self.ledger.krylov_residual += self.method.tolerance
         return out.y[:, -1]
+
+
+def _entries(terms: Terms) -> float:
+    """How many entries the products of a sum have, one by one; its matrix has no more."""
+    dense = [np.prod([np.count_nonzero(matrix_of(o)) / len(matrix_of(o)) for _, o in p]) for p, _ in terms.products]
+    return float(np.prod([float(s.d) for s in terms.sites]) * np.sum(dense))
 
 
 def _spectrum(h: sp.csr_matrix) -> list[tuple[Array, Array, Array]]:

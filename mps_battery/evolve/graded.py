@@ -72,6 +72,11 @@ class Grading:
             out[total] = np.ascontiguousarray(gate[np.ix_(index, index)])
         return out
 
+    def swapped(self, b: int) -> Grading:
+        """The same with sites b, b + 1 in each other's place."""
+        c = self.charges
+        return Grading((*c[:b], c[b + 1], c[b], *c[b + 2:]), self.modulus)
+
     def allows(self, bonds: Sequence[Array]) -> bool:
         """Whether every bond matrix conserves the charge."""
         for b, h in enumerate(bonds):
@@ -129,6 +134,12 @@ class GradedTrain:
         chain.lost = lost**0.5
         chain.move(0)
         return chain
+
+    def copy(self) -> GradedTrain:
+        """The same state; blocks are replaced and never written to, so they may be shared."""
+        train = GradedTrain(self.grading, list(self.blocks), self.center)
+        train.sharp, train.lost = self.sharp, self.lost
+        return train
 
     def to_train(self) -> list[Array]:
         """Dense tensors, legs vL p vR."""
@@ -212,9 +223,16 @@ class GradedTrain:
             self.move(b if rightward else b + 1)
             self.update(b, gates[k], rightward, truncation, ledger)
 
-    def update(self, b: int, gate: GradedGate | None, rightward: bool, truncation: Truncation, ledger: Ledger) -> None:
-        """One gate on sites b, b + 1, one of which holds the centre; the centre ends on the far one."""
+    def update(self, b: int, gate: GradedGate | None, rightward: bool, truncation: Truncation, ledger: Ledger,
+               swap: bool = False) -> None:
+        """One gate on sites b, b + 1, one of which holds the centre; the centre ends on the far one.
+
+        With `swap` the two sites change places behind the gate.
+        """
         theta = self.pair(b, gate)
+        if swap:
+            theta = {(ql, e, c): a.transpose(1, 0, 2, 3) for (ql, c, e), a in theta.items()}
+            self.grading = self.grading.swapped(b)
         # 1. one matrix for every charge in the middle: rows (ql, c), columns (m, e)
         grading, charges = self.grading, {}
         rows: dict[int, dict[tuple[int, int], tuple[int, int]]] = defaultdict(dict)

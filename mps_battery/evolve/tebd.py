@@ -21,6 +21,7 @@ from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
 from mps_battery.evolve.graded import GradedTrain, Grading
 from mps_battery.evolve.products import cheapest, layers, merged
 from mps_battery.evolve.trotter import StepError
+from mps_battery.evolve.walk import WalkEvolution
 from mps_battery.tensors import trains
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
@@ -37,7 +38,10 @@ ROUNDING = 1e-14
 
 @dataclass(frozen=True)
 class TEBD:
-    """Trotterised evolution under nearest-neighbour terms.
+    """Trotterised evolution under nearest-neighbour terms, or of a pure state under a star.
+
+    A star is one site, the hub, that couples to all others, which may couple to their neighbours too: a cavity and its
+    cells. The hub walks to and fro along the chain by swaps; see `mps_battery.evolve.walk`.
 
     Args:
         dt: Largest time step; None lets the engine choose it from the strength of the terms and the truncation. Where
@@ -68,8 +72,11 @@ class TEBD:
              "be a positive number", self.identity_weight)
 
     def start(self, state: MPS | Density, generator: Schedule, truncation: Truncation, time: float = 0.0
-              ) -> HastingsEvolution | CentreEvolution:
+              ) -> HastingsEvolution | CentreEvolution | WalkEvolution:
         """Begin an evolution of a pure state under -i `generator`, or of a density under a Liouvillian."""
+        if max(h.reach for h in generator.terms) > 1:
+            assert isinstance(state, MPS), "densities of long range are turned away before the evolution starts"
+            return WalkEvolution(self, state, generator, truncation, time)
         if isinstance(state, Density) or self.moving_centre:
             return CentreEvolution(self, state, generator, truncation, time)
         return HastingsEvolution(self, state, generator, truncation, time)

@@ -1,0 +1,34 @@
+"""Sums of products applied by halves of the chain, against their sparse matrices."""
+
+import numpy as np
+import pytest
+
+import mps_battery as mb
+from mps_battery.evolve import exact
+from mps_battery.evolve.halves import Halves
+from mps_battery.models import cavity, spin_chain, syk
+
+BATTERIES = [syk.complex_syk(cells=6), syk.boson_syk(cells=7), syk.majorana_syk(cells=4), spin_chain.xxz(cells=7),
+             cavity.dicke(cells=4, cutoff=6), cavity.jaynes_cummings()]
+
+
+@pytest.mark.parametrize("battery", BATTERIES, ids=lambda b: b.name)
+def test_by_halves_as_by_the_matrix(battery):
+    matrix = battery.charging.to_sparse()
+    real, imaginary = np.random.default_rng(1).normal(size=(2, matrix.shape[0]))
+    v = real + 1j * imaginary
+    assert np.abs(Halves(battery.charging) @ v - matrix @ v).max() < 1e-12
+
+
+def test_few_pairs_of_halves():
+    """c c, c+ c+ and c+ c of the left half, c and c+ of either: 2 (n/2)^2 - n/2 and 2 n of them at n / 2 modes a half."""
+    n = 8
+    assert Halves(syk.complex_syk(cells=n).charging).pairs <= n * n // 2 + 3 * n // 2 + 2
+
+
+def test_exact_evolution_by_halves(monkeypatch):
+    battery, times = syk.complex_syk(cells=9), np.linspace(0, 1, 3)
+    record = {"energy": mb.Energy()}
+    usual = mb.charge(battery, times, method=mb.Exact(), record=record)
+    monkeypatch.setattr(exact, "LARGEST_ENTRIES", 0)
+    assert np.abs(mb.charge(battery, times, method=mb.Exact(), record=record).data.energy - usual.data.energy).max() < 1e-10
