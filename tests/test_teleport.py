@@ -12,7 +12,7 @@ from solved import I2, X, Y, Z, pauli_string
 
 import mps_battery as mb
 from mps_battery.measure.work import feedback, measuring
-from mps_battery.teleport import relative_entropy
+from mps_battery.teleport.information import relative_entropy
 
 QUBIT = mb.Spin()
 DIRECTIONS = {"X": X, "Y": Y, "Z": Z}
