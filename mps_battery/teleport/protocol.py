@@ -31,6 +31,9 @@ Array = np.ndarray
 ROUNDING = 1e-14
 """Of energies relative to their scale; a drawn energy is of second order in what it is drawn from."""
 
+SMALL = 8
+"""Largest dimension of a block whose superoperators are compared for bars."""
+
 
 @dataclass(frozen=True)
 class Played:
@@ -101,13 +104,58 @@ def played(state: MPS | Density, terms: Terms, steps: Sequence[Ready], temperatu
     found = fine.through(steps, coarse=False)
     if earlier is None and fine.exact:
         return found, fine.branches
-    rough = _Course(state if earlier is None else earlier, terms, temperature).through(steps, coarse=True)
-    acts = tuple(replace(a, bars=_bars(a, b)) for a, b in zip(found.acts, rough.acts, strict=True))
-    return replace(found, acts=acts, bars=_bars(found, rough)), fine.branches
+    coarse = _Course(state if earlier is None else earlier, terms, temperature)
+    rough = coarse.through(steps, coarse=True)
+    acts = tuple(replace(a, bars=_bars_of_act(a, b, *views))
+                 for a, b, *views in zip(found.acts, rough.acts, fine.views, coarse.views, strict=True))
+    bars = {name: bar + 2 * abs(getattr(found, name) - getattr(rough, name)) for name, bar in found.bars.items()}
+    for name in ("extracted", "surplus"):
+        bars[name] = sum(a.bars[name] for a in acts)
+    bars["injected"] = max(bars["injected"], sum(a.bars["injected"] for a in acts))
+    return replace(found, acts=acts, bars=bars), fine.branches
 
 
-def _bars(fine: Teleport | Played, rough: Teleport | Played) -> dict[str, float]:
-    return {name: bar + 2 * abs(getattr(fine, name) - getattr(rough, name)) for name, bar in fine.bars.items()}
+def _bars_of_act(fine: Teleport, rough: Teleport, view: View, other: View) -> dict[str, float]:
+    """Rounding and twice the change; or, where changes cancel by chance, what the change of the view leads to.
+
+    A drawn energy x is of second order in what it is drawn from, so that a change e of that, relative to the scale s of
+    the view, moves x by sqrt(x s) e + e^2 s at most: e of the mean over the outcomes for `without_message`, of what
+    they differ from it by for `surplus`.
+    """
+    bars = {name: bar + 2 * abs(getattr(fine, name) - getattr(rough, name)) for name, bar in fine.bars.items()}
+    if view.energies.shape == other.energies.shape:
+        bars["injected"] = max(bars["injected"], 2 * float(np.linalg.norm(view.energies - other.energies)))
+    if view.seen.shape == other.seen.shape and view.scale > 0:
+        mean, apart = (float(np.linalg.norm(x - y)) for x, y in zip(view.parts, other.parts, strict=True))
+        for name, change in (("without_message", mean), ("surplus", apart)):
+            x, e = getattr(fine, name), change / view.scale
+            bars[name] = max(bars[name], 2 * (float(np.sqrt(max(x, 0.0))) * e * view.scale**0.5 + e * e * view.scale))
+        bars["extracted"] = max(bars["extracted"], bars["without_message"] + bars["surplus"])
+    return bars
+
+
+@dataclass(frozen=True)
+class View:
+    """What an act was decided by.
+
+    Attributes:
+        seen: Of every outcome, probability included: K of a qubit, the superoperator of E(U) of a small block; empty
+            where it is large.
+        scale: The scale of that.
+        weights: Probabilities.
+        energies: Of the measurements since the act before: energies at Alice's place, before and after.
+    """
+
+    seen: Array
+    scale: float
+    weights: Array
+    energies: Array
+
+    @property
+    def parts(self) -> tuple[Array, Array]:
+        """The mean over the outcomes, and what they differ from it by."""
+        mean = self.seen.sum(axis=0)
+        return mean, self.seen - np.tensordot(self.weights, mean, 0)
 
 
 @dataclass
@@ -118,6 +166,7 @@ class _Since:
     drift: float = 0.0
     gained: float = 0.0
     noise: float = 0.0
+    energies: list[float] = field(default_factory=list)
     signals: dict[tuple[int, ...], float] = field(default_factory=dict)
 
 
@@ -131,6 +180,7 @@ class _Course:
         self._energy = self.branches.mean(terms)                         # before the segment that ends with an act
         self._since, self._all = _Since(), _Since()
         self._acts: list[Teleport] = []
+        self.views: list[View] = []
 
     def through(self, steps: Sequence[Ready], coarse: bool) -> Played:
         """All steps."""
@@ -166,7 +216,9 @@ class _Course:
         found = {b: np.tensordot(before.weights, before.marginals(b), 1) for b in blocks}
         unsure = _uncertainty(before, step.sites)
         self.branches = before.measured(step)
-        injected = self.branches.mean(near) - before.mean(near)
+        energies, new = before.values(near), self.branches.values(near)
+        injected = sum(new) - sum(energies)
+        self._since.energies += [*energies, *new]
         gained = unsure - _uncertainty(self.branches, step.sites)
         for since in (self._since, self._all):
             since.injected += injected
@@ -187,7 +239,8 @@ class _Course:
 
     def _act(self, step: Acting) -> None:
         block, weights, since = step.block, self.branches.weights, self._since
-        feedback, scale = answers(self.branches.states, weights, self.terms.touching(*block), block, step.generator)
+        feedback, seen, scale = answers(self.branches, self.terms.touching(*block), block, step.generator)
+        self.views.append(View(seen, scale, weights, np.array(since.energies)))
         told = holevo(weights, self.branches.marginals(block))
         drawn = float(sum(a.extracted for a in self._acts))
         surplus = float(feedback.surplus.sum())
@@ -214,22 +267,23 @@ def _uncertainty(branches: Branches, sites: Sequence[int]) -> float:
     return float(sum(p * entropy(rho) for p, rho in zip(branches.weights, branches.marginals(sites), strict=True)))
 
 
-def answers(states: Sequence[MPS | Density], weights: Array, near: Terms, block: Sequence[int],
-            generator: Array | None) -> tuple[Feedback, float]:
-    """Bob's unitaries, and the scale of what he sees of the terms that touch him."""
-    if len(block) == 1 and states[0].sites[block[0]].d == 2:
+def answers(branches: Branches, near: Terms, block: Sequence[int], generator: Array | None
+            ) -> tuple[Feedback, Array, float]:
+    """Bob's unitaries, and what he sees of the terms that touch him with its scale; see `View`."""
+    sites = branches.states[0].sites
+    if len(block) == 1 and sites[block[0]].d == 2:
         k = np.array([p * pauli_correlations(one_moment(rho, near, block[0]))
-                      for rho, p in zip(states, weights, strict=True)])
+                      for rho, p in zip(branches.states, branches.weights, strict=True)])
         scale = float(np.linalg.norm(k, axis=(1, 2)).sum())
-        if generator is None:
-            return of_qubit(k), scale
-        return of_generator(*circle_of_qubit(k, generator), generator), scale
+        found = of_qubit(k) if generator is None else of_generator(*circle_of_qubit(k, generator), generator)
+        return found, k, scale
     mpo, ends = near.to_mpo(), [(block[0], block[-1])]
     energies = []
-    for rho, p in zip(states, weights, strict=True):
+    for rho, p in zip(branches.states, branches.weights, strict=True):
         e = seen(rho, mpo, ends)[0]
         energies.append(BlockEnergy(float(p) * e.hamiltonians, e.states))
     scale = sum(e.scale for e in energies)
-    if generator is None:
-        return of_block(energies), scale
-    return of_generator(*circle_of_block(energies, generator), generator), scale
+    d = energies[0].hamiltonians.shape[-1]
+    view = np.array([np.einsum("kij,klm->ijlm", e.hamiltonians, e.states) for e in energies] if d <= SMALL else [])
+    found = of_block(energies) if generator is None else of_generator(*circle_of_block(energies, generator), generator)
+    return found, view, scale

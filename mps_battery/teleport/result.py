@@ -44,7 +44,8 @@ class Teleport:
         audits: "no_signalling", trace norm by which the measurement changes Bob's block; "ledger", energy after all is
             done, less the energy before, less `injected` and `drift`, plus `extracted`.
         bars: Error bars of injected, drift, extracted, without_message and surplus: rounding, and twice the change
-            since `earlier` and with a coarser evolution where there are such (estimates).
+            since `earlier` and with a coarser evolution where there are such, or what the change of all that Bob sees
+            could do where that is more (estimates).
         gap: How much more the best unitaries of Bob could draw at most; zero for a qubit and for a generator.
     """
 

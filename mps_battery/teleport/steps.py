@@ -200,9 +200,13 @@ class Branches:
     weights: Array
     time: float = 0.0
 
+    def values(self, terms: Terms) -> list[float]:
+        """Mean value in every history times its probability."""
+        return [float(p * rho.expect(terms).real) for rho, p in zip(self.states, self.weights, strict=True)]
+
     def mean(self, terms: Terms) -> float:
         """Mean value over all histories."""
-        return float(sum(p * rho.expect(terms).real for rho, p in zip(self.states, self.weights, strict=True)))
+        return sum(self.values(terms))
 
     def marginals(self, sites: Sequence[int]) -> Array:
         """Reduced density matrix of every history, (histories, d, d)."""
