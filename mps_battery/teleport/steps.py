@@ -117,7 +117,7 @@ def _kept(name: str, given: int | Sequence[int], sites: Sequence[Site]) -> tuple
     listed = [given] if whole(given) else given
     if not isinstance(listed, Sequence) or isinstance(listed, str):
         raise InputError(f"Argument `{name}` must be a site or a list of sites, but is {shown(given)}.")
-    found = check_kept(listed, sites)
+    found = check_kept(listed, sites)  # type: ignore[arg-type]
     for n in found[0]:
         must(sites[n].parity is None, name, "hold no fermions, whose local matrices need not conserve parity", sites[n])
     return found

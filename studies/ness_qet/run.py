@@ -36,13 +36,13 @@ Row = dict[str, float]
 
 
 # -- one steady state, one round ---------------------------------------------------------------------------------
-def solve(kind: str, length: int, bond: int | None = None, seconds: float = 600.0, **baths: float
+def solve(kind: str, length: int, seconds: float = 900.0, start: mb.Density | None = None, **baths: float
           ) -> tuple[mb.Battery, mb.SteadyState, Row]:
-    """The steady state of a chain with what certifies it."""
+    """The steady state of a chain with what certifies it, from one of other baths where there is one."""
     battery, begun = between_baths(kind, length, **baths), time.process_time()
     method = mb.Dense() if length <= DENSE else mb.Sweeps(first_bond=16)
-    steady = mb.steady_state(battery, method=method, truncation=mb.Truncation(bond or BONDS.get(length, 24), 1e-24),
-                             tolerance=TOLERANCE, seconds=seconds, progress=False)
+    steady = mb.steady_state(battery, method=method, truncation=mb.Truncation(BONDS.get(length, 24), 1e-24),
+                             tolerance=TOLERANCE, seconds=seconds, start=start, progress=False)
     c = steady.certificate
     facts = {"kind": kind, "length": length, **baths, "residual": c.residual, "weighted_residual": c.weighted_residual,
              "least_eigenvalue": c.least_eigenvalue, "bond": max(steady.state.bonds),
@@ -141,8 +141,10 @@ def _scan(kind: str, lengths: tuple[int, ...], grids: dict[int, list[dict[str, f
     """Rounds in the middle and at both ends, for each setting of the baths."""
     rows = []
     for length in lengths:
+        start = None
         for baths in grids[length]:
-            battery, steady, facts = solve(kind, length, **baths)
+            battery, steady, facts = solve(kind, length, start=start, **baths)
+            start = steady.state if length > DENSE else None
             spots = {**{name: places(length, d) for name, d in SITES.items()}, "cold end": (length - 2, length - 1),
                      "hot end": (1, 0), "end to end": (0, length - 1)}
             rows += [{"place": name, **facts, **one(steady.state, battery.energy, a, b, steady.earlier)}
@@ -254,6 +256,15 @@ def delay(sizes: tuple[int, ...]) -> dict:
     return {"rows": rows}
 
 
+def short(value: object) -> object:
+    """Numbers to seven digits."""
+    if isinstance(value, dict):
+        return {k: short(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [short(v) for v in value]
+    return float(f"{value:.7g}") if isinstance(value, float) else value
+
+
 QUESTIONS = {"two_qubits": two_qubits, "populations": populations, "distance": distance, "dissipation": dissipation,
              "bias": bias, "xxz": chains_of_xxz, "delay": delay}
 
@@ -271,7 +282,7 @@ def main() -> None:
         found = QUESTIONS[name](sizes)
         found["made"] = {"cpu_seconds": time.process_time() - begun, "sizes": sizes, "version": mb.__version__,
                          "parameters": {"coupling": COUPLING, "field": FIELD, "hot": HOT, "cold": COLD, "rate": RATE}}
-        (folder / f"{name}.json").write_text(json.dumps(found) + "\n")
+        (folder / f"{name}.json").write_text(json.dumps(short(found), indent=0) + "\n")
         print(f"{name}: {found['made']['cpu_seconds']:.0f} s", flush=True)
     plot.draw(folder)
 
