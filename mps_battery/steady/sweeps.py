@@ -298,6 +298,9 @@ def frame(matrix: Array, first: Array, rows: Array, push: Array | None, truncati
         more, strength, _, tags = graded_svd(push, rows)
         chosen = np.flatnonzero(strength > 1e-13 * np.sqrt(total))[:room]
         columns, labels = np.concatenate([columns, more[:, chosen]], 1), np.r_[labels, tags[chosen]]
+    # rounding may make of `rest` a direction more than the rows of a parity can hold beside the trace vector
+    fits = [np.flatnonzero(labels == parity)[:int(np.sum(rows == parity))] for parity in (0, 1)]
+    columns, labels = columns[:, (fitting := np.sort(np.concatenate(fits)))], labels[fitting]
     out = np.zeros_like(columns)
     for parity in (0, 1):
         mine = np.flatnonzero(labels == parity)
