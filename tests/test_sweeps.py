@@ -136,7 +136,7 @@ def test_solve_in_single_and_in_double_precision():
 
 
 def test_frame_of_a_full_parity():
-    """Tiny singular vectors lean towards the trace vector: what the push has left of them adds no direction too many."""
+    """Tiny singular vectors lean towards the trace vector: what a push leaves of them adds no direction too many."""
     rng = np.random.default_rng(1)
     rows = np.r_[np.zeros(4, dtype=int), np.ones(4, dtype=int)]
     u, v = (np.linalg.qr(rng.normal(size=(4, 4)))[0] for _ in range(2))

@@ -375,7 +375,7 @@ def test_information_of_a_measurement():
 
 
 def test_bars_where_changes_cancel():
-    """The surplus c^2 / (z + sqrt(z^2 + c^2)) of two correlators c of opposite sign is the same, its bar is not zero."""
+    """The surplus c^2 / (z + sqrt(z^2 + c^2)) of correlators c of opposite sign is one, its bar not zero."""
     states = [mb.Density.from_dense([QUBIT] * 2, (np.eye(4) - 0.4 * np.kron(I2, Z) + c * np.kron(X, X)) / 4)
               for c in (1e-3, -1e-3)]
     terms = pair(0, 1, 0)
