@@ -17,6 +17,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
 FLOOR = 1e-21
 COLOURS = {"bias": "#c0392b", "equal": "#888888", "ground": "#34618a", "gibbs 0.5": "#4f9a8c", "gibbs 1.75": "#d9a441",
@@ -132,36 +133,34 @@ def bias(data: dict, axes: np.ndarray) -> None:
 
 
 def two_qubits(data: dict, axes: np.ndarray) -> None:
-    """Three master equations."""
-    styles = {(0.5, 0.5): "-", (2.0, 0.2): "--", (0.2, 2.0): ":"}
+    """Three master equations; where the least population of the Redfield state is negative, it is left out."""
+    temperatures = {(0.5, 0.5): "-", (2.0, 0.2): "--", (0.2, 2.0): ":"}
     for kind in ("local", "davies", "redfield"):
-        for (hot, cold), style in styles.items():
-            mine = chosen(data["rate"], kind=kind, hot=hot, cold=cold)
-            x, y, least = column(mine, "rate"), column(mine, "extracted"), column(mine, "least")
-            y = np.where(least > -1e-6, y, np.nan)
-            axes[0].plot(x, y, style, color=COLOURS[kind], linewidth=1.3,
-                         label=kind if style == "-" else f"T = {hot:g}, {cold:g}" if kind == "davies" else None)
-        for rate, style in ((0.05, "-"), (0.5, "--")):
-            mine = chosen(data["bias"], kind=kind, rate=rate)
+        def line(axis: plt.Axes, mine: Rows, key: str, style: str, kind: str = kind) -> None:
             y = np.where(column(mine, "least") > -1e-6, column(mine, "extracted"), np.nan)
-            axes[1].plot(column(mine, "difference"), y, style, color=COLOURS[kind], linewidth=1.3,
-                         label=f"{kind}, rate {rate:g}")
-        mine = data["asymmetry"]
-        mine = chosen(mine, kind=kind)
-        axes[2].plot(column(mine, "ratio"), column(mine, "extracted"), "-", color=COLOURS[kind], linewidth=1.3,
-                     label=kind)
-    gibbs = data["gibbs"]
-    for t, style in ((0.5, "-"),):
-        near = min(gibbs, key=lambda r: abs(r["temperature"] - t))
-        for axis in axes[:2]:
-            axis.axhline(near["extracted"], color="black", linewidth=0.8, alpha=0.5, linestyle=style,
-                         label=f"Gibbs, T = {t:g}")
-    axes[0].set(xscale="log", yscale="log", xlabel="rate", ylabel="extracted energy", title="against the rate")
-    axes[1].set(xlabel="(T_A - T_B) / (T_A + T_B), mean 0.5", title="against the bias", ylabel="extracted energy")
+            axis.plot(column(mine, key), y, style, color=COLOURS[kind], linewidth=2.4 if kind == "davies" else 1.2)
+
+        for (hot, cold), style in temperatures.items():
+            line(axes[0], chosen(data["rate"], kind=kind, hot=hot, cold=cold), "rate", style)
+        for rate, style in ((0.05, "-"), (0.5, "--")):
+            line(axes[1], chosen(data["bias"], kind=kind, rate=rate), "difference", style)
+        line(axes[2], chosen(data["asymmetry"], kind=kind), "ratio", "-")
+    near = min(data["gibbs"], key=lambda r: abs(r["temperature"] - 0.5))
+    axes[1].plot([0], near["extracted"], "o", color="black", markersize=5, zorder=4)
+    kinds = [Line2D([], [], color=COLOURS[k], label=k) for k in ("local", "davies", "redfield")]
+    styles = [[Line2D([], [], color="black", linestyle=s, label=f"T_A, T_B = {t[0]:g}, {t[1]:g}")
+               for t, s in temperatures.items()],
+              [*(Line2D([], [], color="black", linestyle=s, label=f"rate {r:g}")
+                 for r, s in ((0.05, "-"), (0.5, "--"))),
+               Line2D([], [], color="black", marker="o", linestyle="", label="Gibbs, T = 0.5")], []]
+    for axis, more, where in zip(axes, styles, ("upper left", "lower right", "upper right"), strict=True):
+        axis.legend(handles=kinds + more, fontsize=7, frameon=False, loc=where)
+    axes[0].set(xscale="log", yscale="log", ylim=(1.5e-3, 3), xlabel="rate of both baths", ylabel="extracted energy",
+                title="against the rate")
+    axes[1].set(xlabel="(T_A - T_B) / (T_A + T_B), mean 0.5", title="against the bias", ylabel="extracted energy",
+                ylim=(0, 0.1))
     axes[2].set(xscale="log", xlabel="rate of Alice's bath / rate of Bob's", ylabel="extracted energy",
-                title="T = 2, 0.2: against the asymmetry")
-    for axis in axes:
-        axis.legend(fontsize=7, frameon=False)
+                title="T_A = 2, T_B = 0.2: against the asymmetry")
 
 
 def populations(data: dict, axes: np.ndarray) -> None:
@@ -178,7 +177,7 @@ def populations(data: dict, axes: np.ndarray) -> None:
         right = axis.twinx()
         right.plot(x, column(rows, "population"), ":", color="black", linewidth=1)
         right.set(ylim=(0, 1.05))
-        right.set_ylabel("largest population (dotted)", fontsize=7)
+        right.set_ylabel("largest population (dotted)" if axis is axes[-1] else "", fontsize=7)
         right.tick_params(labelsize=7)
         axis.set(xlabel=what, title=label, yscale="log", ylim=(1e-7, 10))
         if label == "chain, baths":
