@@ -198,3 +198,16 @@ def test_solve_in_single_and_in_double_precision():
         matrix, x = q * np.geomspace(1, condition, 30) @ q.T, rng.normal(size=30)
         found = sweeps.refined_solve(matrix.copy(), matrix @ x)
         assert np.linalg.norm(matrix @ (found - x)) < 2e-11 * np.linalg.norm(matrix @ x)
+
+
+def test_frame_of_a_full_parity():
+    """Tiny singular vectors lean towards the trace vector: what a push leaves of them adds no direction too many."""
+    rng = np.random.default_rng(1)
+    rows = grading.Index(np.r_[np.zeros(4, dtype=int), np.ones(4, dtype=int)], np.arange(8))
+    u, v = (np.linalg.qr(rng.normal(size=(4, 4)))[0] for _ in range(2))
+    matrix, first = np.zeros((8, 8)), np.r_[rng.normal(size=4), np.zeros(4)]
+    matrix[:4, :4] = (u * [1.0, 1e-3, 1e-13, 1e-14]) @ v
+    push = 10 * np.where(rows.charges[:, None] == [0, 0, 1], rng.normal(size=(8, 3)), 0.0)
+    columns, leg, _ = grading.frame(matrix, first, rows, np.arange(8), (push, np.arange(3)), mb.Truncation(8, 1e-30), 4)
+    assert columns.T @ columns == pytest.approx(np.eye(len(leg)), abs=1e-12)
+    assert np.sum(leg.charges == 0) <= 4

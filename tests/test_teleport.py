@@ -12,7 +12,7 @@ from solved import I2, X, Y, Z, pauli_string
 
 import mps_battery as mb
 from mps_battery.measure.work import feedback, measuring
-from mps_battery.teleport import relative_entropy
+from mps_battery.teleport.information import relative_entropy
 
 QUBIT = mb.Spin()
 DIRECTIONS = {"X": X, "Y": Y, "Z": Z}
@@ -374,6 +374,18 @@ def test_information_of_a_measurement():
         assert found.information[name] == pytest.approx(solved.entropy(start) - left, abs=1e-12)
 
 
+def test_bars_where_changes_cancel():
+    """The surplus c^2 / (z + sqrt(z^2 + c^2)) of correlators c of opposite sign is one, its bar not zero."""
+    states = [mb.Density.from_dense([QUBIT] * 2, (np.eye(4) - 0.4 * np.kron(I2, Z) + c * np.kron(X, X)) / 4)
+              for c in (1e-3, -1e-3)]
+    terms = pair(0, 1, 0)
+    found = mb.teleport(states[0], terms, 0, 1, earlier=states[1])
+    assert found.surplus == pytest.approx(1e-6 / 0.8, rel=1e-4)
+    assert found.bars["surplus"] > 1e-6
+    block = mb.teleport(states[0], terms, 0, [1], [*projectors("X")], earlier=states[1])
+    assert block.bars["surplus"] == pytest.approx(found.bars["surplus"], rel=1e-9)
+
+
 def test_bars_come_from_the_earlier_state():
     terms = pair(1, 0.8, 0.5)
     good, rough = (mb.thermal_state(terms, beta).state for beta in (1.0, 1.01))
@@ -381,7 +393,8 @@ def test_bars_come_from_the_earlier_state():
     with_bars = mb.teleport(good, terms, 0, 1, earlier=rough)
     for name in ("injected", "extracted", "surplus", "without_message"):
         change = 2 * abs(getattr(found, name) - getattr(other, name))
-        assert with_bars.bars[name] == pytest.approx(change + found.bars[name], abs=1e-15)
+        assert change + found.bars[name] <= with_bars.bars[name] + 1e-15
+        assert with_bars.bars[name] <= 5 * change + 1e-4
         assert found.bars[name] < 1e-12
 
 
@@ -406,14 +419,19 @@ def test_free_fermions_of_a_short_chain():
     assert w[2, 2] == pytest.approx(psi @ (pauli_string(n, {2: Z}) @ psi), abs=1e-12)
 
 
-@pytest.mark.parametrize(("n", "reach"), [(24, [2, 3, 5]), pytest.param(200, [2, 3, 5, 7, 10], marks=pytest.mark.slow)])
-def test_critical_chain(n, reach):
-    """REFERENCES 5.4: Alice measures Y, Bob rotates about x, YY^2 / (sqrt(Z^2 + YY^2) + Z); pair at the centre."""
+def critical_chain(n):
     terms = mb.Terms([QUBIT] * n)
     for k in range(n):
         terms += -1.0, ("Z", k)
     for k in range(n - 1):
         terms += -1.0, ("X", k), ("X", k + 1)
+    return terms
+
+
+@pytest.mark.parametrize(("n", "reach"), [(24, [2, 3, 5]), pytest.param(200, [2, 3, 5, 7, 10], marks=pytest.mark.slow)])
+def test_critical_chain(n, reach):
+    """REFERENCES 5.4: Alice measures Y, Bob rotates about x, YY^2 / (sqrt(Z^2 + YY^2) + Z); pair at the centre."""
+    terms = critical_chain(n)
     state = mb.ground_state(terms, mb.Truncation(64, 1e-14)).state
     w = free_fermions(n)
     for distance in reach:
@@ -428,6 +446,24 @@ def test_critical_chain(n, reach):
         best = mb.teleport(state, terms, a, b, "Y", temperature=0.0)
         assert found.extracted - 1e-12 <= best.extracted <= best.bound
         assert max(map(abs, best.audits.values())) < 1e-10
+
+
+@pytest.mark.slow
+def test_infinite_critical_chain():
+    """REFERENCES 5.4: ln E_B as a polynomial in 1 / N, from matrix product states of four lengths."""
+    exact = {2: 1.018493e-3, 3: 1.534598e-4, 5: 1.489068e-5, 10: 6.488304e-7, 20: 2.857372e-8}
+    sizes, reach = (80, 120, 160, 200), range(2, 21)
+    drawn = []
+    for n in sizes:
+        terms = critical_chain(n)
+        state = mb.ground_state(terms, mb.Truncation(64, 1e-14)).state
+        drawn.append([mb.teleport(state, terms, (n - d) // 2, (n - d) // 2 + d, "Y", "X").extracted for d in reach])
+    found = dict(zip(reach, np.exp(np.polyfit(1 / np.array(sizes), np.log(drawn), len(sizes) - 1)[-1]), strict=True))
+    slope = np.polyfit(np.log(reach[3:]), np.log([found[d] for d in reach[3:]]), 1)[0]
+    print({d: found[d] / value - 1 for d, value in exact.items()}, "slope", slope)
+    for d, value in exact.items():
+        assert found[d] == pytest.approx(value, abs=0, rel=1e-2)
+    assert slope == pytest.approx(-4.5, abs=0.1)
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------

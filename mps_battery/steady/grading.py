@@ -260,7 +260,9 @@ def frame(matrix: Array, first: Array, rows: Index, columns: Array, push: tuple[
         more = left_vectors(rest, rows, push[1])
         useful = more.strengths > 1e-13 * np.sqrt(total)
         chosen = chosen + more.chosen(np.flatnonzero(useful & (np.cumsum(more.sizes) <= room)))
-    out, leg = chosen.orthonormal().spread(rows)
+    # rounding may make of the rest a direction more than the rows of a charge can hold beside the trace vector
+    fits = [np.flatnonzero(chosen.charges == q)[:int(np.sum(rows.charges == q))] for q in np.unique(chosen.charges)]
+    out, leg = chosen.chosen(np.sort(np.concatenate(fits))).orthonormal().spread(rows)
     return out, leg, lost
 
 
