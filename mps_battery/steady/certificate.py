@@ -66,10 +66,10 @@ class Certificate:
 
 def residual(generator: MPO, state: Density, weight: float = 1.0) -> float:
     """|L rho| / |rho| in the Hilbert-Schmidt norm, with the identity of a site weighted against other operators."""
-    def weighted(train: list[Array]) -> float:
-        return trains.norm([t * np.r_[1.0, np.full(t.shape[1] - 1, 1 / weight)][None, :, None] for t in train])
-    moved = trains.apply(generator.tensors, state.train.tensors, 1e-13)
-    return weighted(moved) / weighted(state.train.tensors)
+    scales = [np.r_[weight, np.ones(t.shape[1] - 1)] for t in state.train.tensors]
+    x = [t * k[None, :, None] for t, k in zip(state.train.tensors, scales, strict=True)]
+    operator = [w * (k[:, None] / k) for w, k in zip(generator.tensors, scales, strict=True)]
+    return trains.image_norm(operator, x) / trains.norm(x)
 
 
 def certify(battery: Battery, generator: MPO, state: Density, multiplicity: int, earlier: Density | None

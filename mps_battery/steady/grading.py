@@ -356,16 +356,25 @@ def blocks(left: Array, w: Array, right: Array, rows: Sequence[Sets], columns: S
     """The local operator between blocks of entries, as a matrix."""
     ends, starts = (np.cumsum([0, *(len(a) * len(p) * len(b) for a, p, b in sets)]) for sets in (rows, columns))
     out = np.zeros((ends[-1], starts[-1]), dtype=np.result_type(left, w, right))
+    lefts: dict[tuple[bytes, bytes], Array] = {}                         # parts of legs, cut once
+    rights: dict[tuple[bytes, bytes], Array] = {}
+    sites: dict[tuple[bytes, bytes], tuple[Array, Array, Array]] = {}
     for i, (a, p, b) in enumerate(rows):
         for j, (c, q, d) in enumerate(columns):
-            piece = w[:, :, p][:, :, :, q]
-            used = np.flatnonzero(np.any(piece != 0, (1, 2, 3))), np.flatnonzero(np.any(piece != 0, (0, 2, 3)))
-            if not len(used[0]):
+            pair, ac, bd = (p.tobytes(), q.tobytes()), (a.tobytes(), c.tobytes()), (b.tobytes(), d.tobytes())
+            if pair not in sites:
+                piece = w[:, :, p][:, :, :, q]
+                used = np.flatnonzero(np.any(piece != 0, (1, 2, 3))), np.flatnonzero(np.any(piece != 0, (0, 2, 3)))
+                sites[pair] = *used, piece[np.ix_(*used)].transpose(0, 2, 3, 1).reshape(len(used[0]), -1)
+            first, last, piece = sites[pair]
+            if not len(first):
                 continue
-            piece = piece[np.ix_(*used)]
-            t = np.tensordot(left[np.ix_(a, used[0], c)], piece, (1, 0))        # bL [w] kL; [wL] wR p p* -> bL kL wR p p*
-            t = t.transpose(0, 3, 1, 4, 2).reshape(-1, len(used[1]))
-            t = t @ right[np.ix_(b, used[1], d)].transpose(1, 0, 2).reshape(len(used[1]), -1)
-            t = t.reshape(len(a), len(p), len(c), len(q), len(b), len(d)).transpose(0, 1, 4, 2, 3, 5)
+            if ac not in lefts:
+                lefts[ac] = left[a][:, :, c].transpose(0, 2, 1).reshape(-1, w.shape[0])
+            if bd not in rights:
+                rights[bd] = right[b][:, :, d].transpose(1, 0, 2).reshape(w.shape[1], -1)
+            t = lefts[ac][:, first] @ piece                              # bL kL [wL]; [wL] p p* wR
+            t = t.reshape(-1, len(last)) @ rights[bd][last]              # bL kL p p* [wR]; [wR] bR kR
+            t = t.reshape(len(a), len(c), len(p), len(q), len(b), len(d)).transpose(0, 2, 4, 1, 3, 5)
             out[ends[i]:ends[i + 1], starts[j]:starts[j + 1]] = t.reshape(ends[i + 1] - ends[i], -1)
     return out

@@ -123,8 +123,8 @@ class Solver:
 
     @property
     def residual(self) -> float:
-        """|L x| / |x| in the weighted norm, exact to rounding."""
-        return trains.norm(trains.apply(self._weighted, self._real, 1e-13)) / float(np.linalg.norm(self.x[0]))
+        """|L x| / |x| in the weighted norm."""
+        return trains.image_norm(self._weighted, self._real) / float(np.linalg.norm(self.x[0]))
 
     def copy(self) -> tuple[list[Array], list[Index]]:
         """What `restore` takes."""
@@ -217,10 +217,11 @@ class Solver:
 
     @staticmethod
     def _factorised(ends: tuple, e: Array, theta: float, tau: float, target: Array, entries: Entries) -> Array:
-        (l1, w1, r1), (l2, w2, r2) = ends
-        matrix = entries.matrix(l2, w2, r2)
-        matrix *= theta
-        matrix -= entries.matrix(l1, w1, r1)
+        once, twice = ends                    # one operator with the channels of both
+        w = np.zeros([x + y for x, y in zip(once[1].shape[:2], twice[1].shape[:2], strict=True)] + 2 * [
+            once[1].shape[2]], dtype=once[1].dtype)
+        w[:once[1].shape[0], :once[1].shape[1]], w[once[1].shape[0]:, once[1].shape[1]:] = -once[1], theta * twice[1]
+        matrix = entries.matrix(np.concatenate([once[0], twice[0]], 1), w, np.concatenate([once[2], twice[2]], 1))
         matrix += np.outer(e, e)
         matrix[np.diag_indices(len(matrix))] += 1 / tau
         return refined_solve(matrix, target)
