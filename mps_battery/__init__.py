@@ -51,6 +51,7 @@ from mps_battery.steady.ness import steady_state as steady_state
 from mps_battery.steady.thermal import ThermalState as ThermalState
 from mps_battery.steady.thermal import thermal_state as thermal_state
 from mps_battery.storage import load as load
+from mps_battery.sweep import sweep as sweep
 from mps_battery.teleport import Teleport as Teleport
 from mps_battery.teleport import teleport as teleport
 from mps_battery.tensors.density import Density as Density

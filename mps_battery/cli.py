@@ -16,13 +16,20 @@ import typer
 from rich.console import Console
 
 from mps_battery.battery import Battery
-from mps_battery.checks import InputError, must, unknown
+from mps_battery.checks import InputError, must, unknown, whole
 from mps_battery.evolve.choose import Method
+from mps_battery.executors import Dask, Executor, InProcess, JobQueue, Processes
+from mps_battery.measure.expectation import Imbalance
+from mps_battery.measure.quantity import Quantity
 from mps_battery.models import catalogue
+from mps_battery.plan import Plan
+from mps_battery.record import STANDARD, STANDARD_MIXED
+from mps_battery.run import Run
 from mps_battery.run import charge as charge_battery
 from mps_battery.spec import FIGURES, Spec, build_battery, check_spec, read_spec
 from mps_battery.steady.ness import steady_state
 from mps_battery.storage import load
+from mps_battery.sweep import sweep as sweep_models
 from mps_battery.tensors.truncation import Truncation
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
@@ -84,6 +91,96 @@ def steady(
     Console(soft_wrap=True).print(str(found), highlight=False, markup=False)
 
 
+@app.command(context_settings=_SETTINGS)
+def sweep(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="name of a model, see `mps-battery models`")],
+    realisations: Annotated[str, typer.Option(help="realisations of the disorder at every point",
+                                              metavar="INTEGER")] = "",
+    seed: Annotated[str, typer.Option(help="first coordinate of the random numbers", metavar="INTEGER")] = "0",
+    times: Annotated[str, typer.Option(help="times such as 0,1,10,100; else --stop and --points", metavar="LIST")] = "",
+    stop: Annotated[str, typer.Option(help="last time", metavar="NUMBER")] = "3.0",
+    points: Annotated[str, typer.Option(help="number of times, the first is 0", metavar="INTEGER")] = "31",
+    record: Annotated[str, typer.Option(help="names such as imbalance,entropy,local_ergotropy; empty is the standard",
+                                        metavar="NAMES")] = "",
+    error: Annotated[str, typer.Option(help="standard errors at which a point is done, such as entropy=0.01",
+                                       metavar="NAME=NUMBER,...")] = "",
+    bond: Annotated[str, typer.Option(help="largest bond dimension", metavar="INTEGER")] = "256",
+    weight: Annotated[str, typer.Option(help="discarded weight of one truncation", metavar="NUMBER")] = "1e-12",
+    bars: Annotated[bool, typer.Option(help="evolve a second run for error bars")] = False,
+    workers: Annotated[str, typer.Option(help="processes of this machine; 1 is this process",
+                                         metavar="INTEGER")] = "1",
+    scheduler: Annotated[str, typer.Option(help="address of a Dask scheduler", metavar="ADDRESS")] = "",
+    batch_system: Annotated[str, typer.Option(help="slurm or pbs: workers as jobs, through dask-jobqueue")] = "",
+    jobs: Annotated[str, typer.Option(help="number of jobs", metavar="INTEGER")] = "1",
+    cores: Annotated[str, typer.Option(help="cores of a job", metavar="INTEGER")] = "1",
+    memory: Annotated[str, typer.Option(help="memory of a job")] = "4GB",
+    job_time: Annotated[str, typer.Option(help="longest time of a job, hours:minutes:seconds")] = "01:00:00",
+    queue: Annotated[str, typer.Option(help="queue or partition of the jobs")] = "",
+    output: Annotated[str, typer.Option(help="NetCDF file to write")] = "",
+    overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
+    dry_run: Annotated[bool, typer.Option(help="only estimate cost and memory, from pilot runs")] = False,
+) -> None:
+    """Charge a model at many parameters: a list such as --disorder 1,3,8 is swept, several lists make a grid."""
+    if model not in catalogue():
+        raise unknown("model", model, catalogue())
+    grid = check_spec({"model": {"name": model}, "times": _list(times) if times else {
+        "stop": _value(stop), "points": _value(points)}}).grid()
+    executor = _executor(workers, scheduler, batch_system and JobQueue(
+        batch_system, _value(jobs), _value(cores), memory, job_time, queue or None))
+    plan = (catalogue()[model], _parameters(context.args))
+    count, cut = _value(realisations) if realisations else None, Truncation(_value(bond), _value(weight))
+    console = Console(soft_wrap=True)
+    if dry_run:
+        settings = {"record": _record(record), "bars": bars, "truncation": cut}
+        console.print(str(Plan.of(*plan, count, grid, _value(seed), settings).estimate(executor)), highlight=False,
+                      markup=False)
+        return
+    _check_new(output, overwrite)
+    result = sweep_models(*plan, realisations=count, times=grid, seed=_value(seed), executor=executor,
+                          truncation=cut, record=_record(record), bars=bars, error=_errors(error))
+    console.print(str(result), highlight=False, markup=False)
+    if output:
+        console.print(f"wrote {result.save(output, overwrite)}", highlight=False, markup=False)
+
+
+def _list(words: str) -> list[Any]:
+    """0,1,10 or [0, 1, 10] as a list."""
+    value = _value(words)
+    return [float(v) if whole(v) else v for v in (value if isinstance(value, list | tuple) else [value])]
+
+
+def _executor(workers: str, scheduler: str, queue: JobQueue | str) -> Executor:
+    """The executor that options ask for."""
+    if sum(map(bool, (scheduler, queue, workers != "1"))) > 1:
+        raise InputError("Option --workers must be the only one of --workers, --scheduler and --batch-system, but "
+                         "others are given.")
+    if isinstance(queue, JobQueue):
+        return queue
+    if scheduler:
+        return Dask(scheduler)
+    return InProcess() if workers == "1" else Processes(_value(workers))
+
+
+RECORDABLE = {**STANDARD, **STANDARD_MIXED, "imbalance": Imbalance()}
+"""What --record knows by name."""
+
+
+def _record(names: str) -> dict[str, Quantity] | None:
+    """Quantities by name; None for the standard ones."""
+    wanted = [w.strip() for w in names.split(",") if w.strip()]
+    for name in wanted:
+        if name not in RECORDABLE:
+            raise unknown("quantity", name, RECORDABLE, " in option --record")
+    return {name: RECORDABLE[name] for name in wanted} or None
+
+
+def _errors(words: str) -> dict[str, float]:
+    """entropy=0.01,energy=0.1 as {"entropy": 0.01, "energy": 0.1}."""
+    pairs = [w.partition("=") for w in words.split(",") if w.strip()]
+    return {name.strip(): _value(value.strip()) for name, _, value in pairs}
+
+
 @app.command()
 def run(
     spec: Annotated[str, typer.Argument(help="a TOML file")],
@@ -101,7 +198,10 @@ def plot(
 ) -> None:
     """Draw a saved run."""
     must(Path(figure).suffix.lower() in FIGURES, "figure", f"end in {', '.join(FIGURES)}", figure)
-    load(data).plot(figure, overwrite)
+    found = load(data)
+    if not isinstance(found, Run):
+        raise InputError(f"File {data!r} must hold a run to be drawn, but holds a sweep.")
+    found.plot(figure, overwrite)
     Console(soft_wrap=True).print(f"wrote {figure}", highlight=False, markup=False)
 
 
@@ -161,15 +261,21 @@ def _value(word: str) -> Any:
         return float(word) if word in ("inf", "-inf") else word
 
 
+def _check_new(path: str | None, overwrite: bool) -> None:
+    """Raise unless a file can be written there."""
+    if path:
+        if Path(path).exists() and (not overwrite or Path(path).is_dir()):
+            raise InputError(f"File {path!r} must not exist yet, but does: choose another name" +
+                             ("." if Path(path).is_dir() else " or pass --overwrite."))
+        if not os.access(folder := Path(path).resolve().parent, os.W_OK):
+            raise InputError(f"File {path!r} must lie in a folder that exists and can be written to, but "
+                             f"{str(folder)!r} is none.")
+
+
 def _execute(spec: Spec, overwrite: bool) -> None:
     """Charge as a spec says, print the card, write the files."""
     for path in (spec.output.data, spec.output.figure):
-        if path and Path(path).exists() and (not overwrite or Path(path).is_dir()):
-            raise InputError(f"File {path!r} must not exist yet, but does: choose another name" +
-                             ("." if Path(path).is_dir() else " or pass --overwrite."))
-        if path and not os.access(folder := Path(path).resolve().parent, os.W_OK):
-            raise InputError(f"File {path!r} must lie in a folder that exists and can be written to, but "
-                             f"{str(folder)!r} is none.")
+        _check_new(path, overwrite)
     parameters = {k: v for k, v in spec.model.items() if k != "name"}
     battery: Battery = build_battery(catalogue(), spec.model["name"], parameters)
     solver: Method | None = spec.solver()

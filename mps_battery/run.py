@@ -38,6 +38,7 @@ from mps_battery.measure.cutoff import top_population, watched_modes
 from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
 from mps_battery.measure.quantity import Quantity, TwoTimeQuantity
 from mps_battery.measure.snapshot import Observables, Snapshot
+from mps_battery.progress import Progress
 from mps_battery.record import Table, standard_record
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
@@ -393,30 +394,3 @@ def card_of(battery: Battery, method: Method, why: str, truncation: Truncation, 
         "bond_cap": truncation.bond, "weight": truncation.weight, "times": int(data.sizes["time"]),
         "wall_seconds": round(wall, 3), "peak_megabytes": round(peak, 1), "version": __version__,
     }
-
-
-class Progress:
-    """A progress bar on a terminal, silence elsewhere."""
-
-    def __init__(self, wanted: bool | None, name: str, span: float, parts: float) -> None:
-        self._bar: Any = None
-        if wanted or (wanted is None and sys.stderr.isatty()):
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task(f"charging {name}", total=max(span * parts, 1e-12))
-
-    def __enter__(self) -> Progress:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def advance(self, amount: float) -> None:
-        """Move on by a share of the time span."""
-        if self._bar:
-            self._bar.advance(self._task, amount)
