@@ -7,6 +7,7 @@ from mps_battery.battery import Jump as Jump
 from mps_battery.battery import Schedule as Schedule
 from mps_battery.budget import Budget as Budget
 from mps_battery.channels import apply_channel as apply_channel
+from mps_battery.checkpoint import Checkpoint as Checkpoint
 from mps_battery.checks import InputError as InputError
 from mps_battery.evolve.exact import Exact as Exact
 from mps_battery.evolve.tdvp import TDVP as TDVP
@@ -35,6 +36,7 @@ from mps_battery.measure.work.ergotropy import LocalErgotropy as LocalErgotropy
 from mps_battery.measure.work.ergotropy import local_ergotropy as local_ergotropy
 from mps_battery.record import STANDARD as STANDARD
 from mps_battery.record import STANDARD_MIXED as STANDARD_MIXED
+from mps_battery.resume import resume as resume
 from mps_battery.run import Run as Run
 from mps_battery.run import charge as charge
 from mps_battery.sites import Boson as Boson

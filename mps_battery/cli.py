@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from mps_battery.battery import Battery
+from mps_battery.checkpoint import Checkpoint, StoppedError
 from mps_battery.checks import InputError, must, unknown, whole
 from mps_battery.evolve.choose import Method
 from mps_battery.executors import Dask, Executor, InProcess, JobQueue, Processes
@@ -24,16 +25,20 @@ from mps_battery.measure.quantity import Quantity
 from mps_battery.models import catalogue
 from mps_battery.plan import Plan
 from mps_battery.record import STANDARD, STANDARD_MIXED
+from mps_battery.resume import resume as resume_job
 from mps_battery.run import Run
 from mps_battery.run import charge as charge_battery
 from mps_battery.spec import FIGURES, Spec, build_battery, check_spec, read_spec
 from mps_battery.steady.ness import steady_state
 from mps_battery.storage import load
+from mps_battery.sweep import Sweep
 from mps_battery.sweep import sweep as sweep_models
 from mps_battery.tensors.truncation import Truncation
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Charge quantum batteries: energy, power, ergotropy and entanglement of many cells.")
+STOPPED = {"SIGINT": 130, "SIGTERM": 143, "wall time": 75}
+"""Exit codes of jobs that ended before they were done: those of shells, and "try again" of sysexits."""
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]     # Click's, which some versions of Typer carry inside
 
@@ -52,6 +57,9 @@ def charge(
                                        metavar="INTEGER")] = "",
     output: Annotated[str, typer.Option(help="NetCDF file to write")] = "",
     figure: Annotated[str, typer.Option(help="figure to write (png, pdf or svg)")] = "",
+    checkpoint: Annotated[str, typer.Option(help="file to go on from after an interruption, see `resume`")] = "",
+    interval: Annotated[str, typer.Option(help="seconds between checkpoints", metavar="NUMBER")] = "300",
+    wall_time: Annotated[str, typer.Option(help="seconds after which to stop cleanly", metavar="NUMBER")] = "inf",
     overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
     bars: Annotated[bool, typer.Option(help="evolve a second run for error bars")] = True,
 ) -> None:
@@ -72,7 +80,7 @@ def charge(
         raw["method"] = {"name": method, **given}
     elif given:
         raise InputError(f"Option --method must be given where --{' and --'.join(given)} is, but is empty.")
-    _execute(check_spec(raw), overwrite)
+    _execute(check_spec(raw), overwrite, _checkpoint(checkpoint, interval, wall_time, overwrite))
 
 
 @app.command(context_settings=_SETTINGS)
@@ -118,6 +126,9 @@ def sweep(
     job_time: Annotated[str, typer.Option(help="longest time of a job, hours:minutes:seconds")] = "01:00:00",
     queue: Annotated[str, typer.Option(help="queue or partition of the jobs")] = "",
     output: Annotated[str, typer.Option(help="NetCDF file to write")] = "",
+    checkpoint: Annotated[str, typer.Option(help="file to go on from after an interruption, see `resume`")] = "",
+    interval: Annotated[str, typer.Option(help="seconds between checkpoints", metavar="NUMBER")] = "300",
+    wall_time: Annotated[str, typer.Option(help="seconds after which to stop cleanly", metavar="NUMBER")] = "inf",
     overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
     dry_run: Annotated[bool, typer.Option(help="only estimate cost and memory, from pilot runs")] = False,
 ) -> None:
@@ -138,10 +149,50 @@ def sweep(
         return
     _check_new(output, overwrite)
     result = sweep_models(*plan, realisations=count, times=grid, seed=_value(seed), executor=executor,
-                          truncation=cut, record=_record(record), bars=bars, error=_errors(error))
+                          truncation=cut, record=_record(record), bars=bars, error=_errors(error),
+                          checkpoint=_checkpoint(checkpoint, interval, wall_time, overwrite))
+    _show(result, output, "", overwrite)
+
+
+@app.command()
+def resume(
+    checkpoint: Annotated[str, typer.Argument(help="a checkpoint of `charge` or `sweep`")],
+    times: Annotated[str, typer.Option(help="later times such as 4,5,6, for a single run", metavar="LIST")] = "",
+    workers: Annotated[str, typer.Option(help="processes of this machine, for a sweep", metavar="INTEGER")] = "1",
+    scheduler: Annotated[str, typer.Option(help="address of a Dask scheduler, for a sweep", metavar="ADDRESS")] = "",
+    interval: Annotated[str, typer.Option(help="seconds between checkpoints", metavar="NUMBER")] = "300",
+    wall_time: Annotated[str, typer.Option(help="seconds after which to stop cleanly", metavar="NUMBER")] = "inf",
+    output: Annotated[str, typer.Option(help="NetCDF file to write")] = "",
+    figure: Annotated[str, typer.Option(help="figure to write (png, pdf or svg)")] = "",
+    overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
+) -> None:
+    """Go on with what was interrupted, to the same result; or with a finished run, to later times."""
+    for path in (output, figure):
+        _check_new(path, overwrite)
+    executor = _executor(workers, scheduler, "")
+    found = resume_job(checkpoint, times=_list(times) if times else None, interval=_value(interval),
+                       wall_time=_value(wall_time), executor=None if isinstance(executor, InProcess) else executor)
+    _show(found, output, figure, overwrite)
+
+
+def _show(result: Run | Sweep, output: str | None, figure: str | None, overwrite: bool) -> None:
+    """Print the card, write the files."""
+    console = Console(soft_wrap=True)
     console.print(str(result), highlight=False, markup=False)
     if output:
         console.print(f"wrote {result.save(output, overwrite)}", highlight=False, markup=False)
+    if figure:
+        if not isinstance(result, Run):
+            raise InputError("Option --figure must be left out for a sweep, which has no figure of its own.")
+        result.plot(figure, overwrite)
+        console.print(f"wrote {figure}", highlight=False, markup=False)
+
+
+def _checkpoint(path: str, interval: str, wall_time: str, overwrite: bool) -> Checkpoint | None:
+    """The checkpoint that options ask for."""
+    if not path and wall_time != "inf":
+        raise InputError("Option --checkpoint must be given where --wall-time is, but is empty.")
+    return Checkpoint(path, _value(interval), _value(wall_time), overwrite) if path else None
 
 
 def _list(words: str) -> list[Any]:
@@ -184,10 +235,13 @@ def _errors(words: str) -> dict[str, float]:
 @app.command()
 def run(
     spec: Annotated[str, typer.Argument(help="a TOML file")],
+    checkpoint: Annotated[str, typer.Option(help="file to go on from after an interruption, see `resume`")] = "",
+    interval: Annotated[str, typer.Option(help="seconds between checkpoints", metavar="NUMBER")] = "300",
+    wall_time: Annotated[str, typer.Option(help="seconds after which to stop cleanly", metavar="NUMBER")] = "inf",
     overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
 ) -> None:
     """Run a spec file."""
-    _execute(read_spec(spec), overwrite)
+    _execute(read_spec(spec), overwrite, _checkpoint(checkpoint, interval, wall_time, overwrite))
 
 
 @app.command()
@@ -272,21 +326,16 @@ def _check_new(path: str | None, overwrite: bool) -> None:
                              f"{str(folder)!r} is none.")
 
 
-def _execute(spec: Spec, overwrite: bool) -> None:
+def _execute(spec: Spec, overwrite: bool, checkpoint: Checkpoint | None) -> None:
     """Charge as a spec says, print the card, write the files."""
     for path in (spec.output.data, spec.output.figure):
         _check_new(path, overwrite)
     parameters = {k: v for k, v in spec.model.items() if k != "name"}
     battery: Battery = build_battery(catalogue(), spec.model["name"], parameters)
     solver: Method | None = spec.solver()
-    result = charge_battery(battery, spec.grid(), method=solver, truncation=spec.cut(), bars=spec.bars)
-    console = Console(soft_wrap=True)
-    console.print(str(result), highlight=False, markup=False)
-    if spec.output.data:
-        console.print(f"wrote {result.save(spec.output.data, overwrite)}", highlight=False, markup=False)
-    if spec.output.figure:
-        result.plot(spec.output.figure, overwrite)
-        console.print(f"wrote {spec.output.figure}", highlight=False, markup=False)
+    result = charge_battery(battery, spec.grid(), method=solver, truncation=spec.cut(), bars=spec.bars,
+                            checkpoint=checkpoint)
+    _show(result, spec.output.data, spec.output.figure, overwrite)
 
 
 def main() -> None:
@@ -301,6 +350,8 @@ def main() -> None:
             raise typer.Abort
     except InputError as error:
         _complain(str(error))
+    except StoppedError as stop:
+        _complain(str(stop), code=STOPPED[stop.by])
     except _UsageError as error:
         help_of = " ".join(["mps-battery", *(w for w in words[:1] if w in commands), "--help"])
         message = " ".join(error.format_message().rstrip(".").split())     # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -68,7 +69,7 @@ def with_statistics(data: xr.Dataset, failed: Array, seed: int, confidence: floa
 
 
 def _of_columns(samples: Array, seed: int, confidence: float, quantiles: Sequence[float], plain: bool
-                ) -> dict[str, Array]:
+                ) -> dict[str, Any]:
     """Statistics of (realisations, places); sums run in the order of the realisations."""
     n = len(samples)
     nothing = np.full(samples.shape[1], np.nan)

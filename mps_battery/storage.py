@@ -107,7 +107,8 @@ def seal(path: Path) -> None:
         file.write(SEAL + digest)
 
 
-def _check_seal(path: Path) -> None:
+def check_seal(path: Path) -> None:
+    """Raise unless a file ends in the checksum of all bytes before it."""
     end = path.stat().st_size - len(SEAL) - hashlib.sha256().digest_size
     with open(path, "rb") as file:
         file.seek(max(end, 0))
@@ -140,7 +141,7 @@ def load(path: str | Path) -> Run | Sweep:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"Argument `path` must name an existing file, but {str(path)!r} is none.")
-    _check_seal(path)
+    check_seal(path)
     with xr.open_dataset(path, engine="h5netcdf") as opened:
         data = opened.load()
     header = dict(data.attrs)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import time as clock
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from mps_battery import archive
+from mps_battery.checkpoint import Checkpoint, Keeper
 from mps_battery.checks import InputError, is_number, must, shown, whole
 from mps_battery.evolve.choose import Method
 from mps_battery.executors import Executor, InProcess
+from mps_battery.job import named
 from mps_battery.measure.quantity import Quantity
 from mps_battery.plan import FACTS, Model, Plan, Result, perform, result_of
 from mps_battery.progress import Count
@@ -25,6 +26,8 @@ Array = np.ndarray
 
 AHEAD = 2
 """Runs handed out a worker: one it works on, one that waits."""
+REMEMBERED = ("values", "bars", "facts", "done", "closed", "failures", "seconds")
+"""What a checkpoint holds of a table."""
 WORDS = ("mean", "error", "low", "high", "quantile")
 """What statistics append to the name of a quantity."""
 
@@ -74,7 +77,8 @@ def sweep(model: Model, parameters: Mapping[str, Any] | Sequence[Mapping[str, An
           executor: Executor | None = None, method: Method | None = None, truncation: Truncation | None = None,
           record: Mapping[str, Quantity] | None = None, bars: bool = False, trust: float = 1e-2,
           error: Mapping[str, float] | None = None, batch: int = 20, confidence: float = 0.95,
-          quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95), progress: bool | None = None) -> Sweep:
+          quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95), checkpoint: Checkpoint | None = None,
+          progress: bool | None = None) -> Sweep:
     """Charge a model at many parameters and realisations of its disorder.
 
     Runs do not know of each other: realisation r at any parameters draws its disorder from
@@ -101,6 +105,8 @@ def sweep(model: Model, parameters: Mapping[str, Any] | Sequence[Mapping[str, An
         batch: See `error`.
         confidence: Probability of the bootstrap intervals.
         quantiles: Quantiles over realisations.
+        checkpoint: Where to write down, at intervals, what `resume` needs to go on; None writes nothing. Runs in
+            flight when a sweep is interrupted are done again.
         progress: Whether to show runs done, rate and time left; None shows them on a terminal only.
 
     Returns:
@@ -108,16 +114,23 @@ def sweep(model: Model, parameters: Mapping[str, Any] | Sequence[Mapping[str, An
 
     Raises:
         InputError: If an argument does not make sense, or no point of the grid has a battery.
+        StoppedError: If a signal or the wall time of the checkpoint ended it.
     """
+    must(checkpoint is None or isinstance(checkpoint, Checkpoint), "checkpoint", "be None or a Checkpoint", checkpoint)
     settings = {"method": method, "truncation": truncation, "record": record, "bars": bars, "trust": trust}
     plan = Plan.of(model, parameters, realisations, times, seed, settings)
     rules = Rules(dict(error or {}), batch, confidence, tuple(quantiles))
+    harvest = Harvest(plan, rules)
+    return perform_sweep(harvest, executor, Keeper(checkpoint, "sweep", harvest.request), progress)
+
+
+def perform_sweep(harvest: Harvest, executor: Executor | None, keeper: Keeper, progress: bool | None) -> Sweep:
+    """Do the runs that are missing in a table."""
     executor = InProcess() if executor is None else executor
     must(isinstance(executor, Executor), "executor", "be one of mps_battery.executors", executor)
-    begun = clock.perf_counter()
-    harvest = Harvest(plan, rules)
-    _gather(harvest, executor, progress)
-    return harvest.sweep(clock.perf_counter() - begun, str(executor))
+    with keeper:
+        _gather(harvest, executor, keeper, progress)
+    return harvest.sweep(keeper.elapsed, str(executor))
 
 
 @dataclass(frozen=True)
@@ -226,6 +239,48 @@ class Harvest:
         return np.ix_(range(len(self.plan.settings.times)),
                       *([places[dim][v] for v in values] for dim, values in axes.items()))
 
+    def memory(self) -> dict[str, Any]:
+        """All that `recall` needs to go on."""
+        return {name: getattr(self, name) for name in REMEMBERED}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from a memory of a table of the same plan."""
+        for name in REMEMBERED:
+            setattr(self, name, memory[name])
+
+    def request(self) -> archive.Packed:
+        """The plain form of plan and rules; a model or record of the caller is left out, but recognised."""
+        model, record = self.plan.model, self.plan.settings.record
+        plan, names = self.plan, {"model": f"{model.__module__}.{getattr(model, '__qualname__', 'model')}"}
+        try:
+            archive.pack(model)
+        except archive.OpaqueError:
+            plan = replace(plan, model=None)  # type: ignore[arg-type]
+        try:
+            archive.pack(record)
+        except archive.OpaqueError:
+            names["record"] = named(record or {})
+            plan = replace(plan, settings=replace(plan.settings, record=None))
+        return archive.pack({"plan": plan, "rules": self.rules, "names": names})
+
+    @classmethod
+    def requested(cls, packed: archive.Packed, path: Path, model: Model | None, record: Mapping[str, Quantity] | None
+                  ) -> Harvest:
+        """The empty table of a file, completed by what the file could not hold."""
+        parts = archive.unpack(packed)
+        plan, names = parts["plan"], parts["names"]
+        if plan.model is None:
+            if model is None or f"{model.__module__}.{getattr(model, '__qualname__', 'model')}" != names["model"]:
+                raise InputError(f"Argument `model` must be given to resume {str(path)!r}, which sweeps "
+                                 f"{names['model']}, but is {shown(model)}.")
+            plan = replace(plan, model=model)
+        if "record" in names:
+            if record is None or named(record) != names["record"]:
+                raise InputError(f"Argument `record` must be that of {str(path)!r}, which holds quantities of the "
+                                 f"caller ({names['record']}), but is {'None' if record is None else named(record)}.")
+            plan = replace(plan, settings=replace(plan.settings, record=dict(record)))
+        return cls(plan, parts["rules"])
+
     def close_points(self) -> None:
         """Close the points that have all their runs, or errors small enough after a whole batch."""
         for point in np.flatnonzero(~self.closed):
@@ -284,9 +339,11 @@ class Harvest:
         return f"{text}; {len(self.failures)} failed, the first at {arguments}: {sentence}"
 
 
-def _gather(harvest: Harvest, executor: Executor, progress: bool | None) -> None:
+def _gather(harvest: Harvest, executor: Executor, keeper: Keeper, progress: bool | None) -> None:
     """Perform the runs that are missing, batch by batch; what is in flight is bounded."""
     plan = harvest.plan
+    if keeper.settings is not None and not harvest.done.any():
+        keeper.write(harvest.memory())
     harvest.close_points()
     total = int(harvest.done.sum()) + harvest.left
     with Count(progress, f"sweeping {getattr(plan.model, '__name__', 'a model')}", total,
@@ -308,4 +365,6 @@ def _gather(harvest: Harvest, executor: Executor, progress: bool | None) -> None
                 if finished is not None:
                     harvest.add(*flying.pop(finished[0]), result_of(finished[1]))
                     count.step()
+                keeper.pause(harvest.memory)
             harvest.close_points()
+    keeper.write(harvest.memory())

@@ -226,7 +226,7 @@ def test_an_estimate_of_the_cost():
     ({"realisations": [1, 1]}, "Argument `realisations` must be a number of at least 1, or a list of different"),
     ({"model": spin_chain.xxz}, "Argument `realisations` must be None for a model without an argument `realisation`"),
     ({"model": 3}, "Argument `model` must be a function that returns a Battery"),
-    ({"model": lambda cells, realisation: cells}, "Argument `model` must return a Battery, but returned 3."),
+    ({"model": lambda cells, realisation: cells + realisation}, "Argument `model` must return a Battery, but returned"),
     ({"times": [1.0, 0.0]}, "Argument `times` must increase, but goes from 1 to 0."),
     ({"seed": -1}, "Argument `seed` must be an integer of at least 0, but is -1."),
     ({"executor": 2}, "Argument `executor` must be one of mps_battery.executors, but is 2."),

@@ -13,6 +13,7 @@ from mps_battery.measure import bounds
 from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Observables, Snapshot
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import check_sites
 from mps_battery.terms import Terms
 
@@ -86,8 +87,11 @@ class Imbalance(Quantity):
 
 def _pattern(observables: Observables) -> Array:
     """<Z_n> at the start."""
-    kind = MixedSnapshot if isinstance(observables, MixedObservables) else Snapshot
-    return _of_z(kind(observables.start, 0.0, observables))
+    start = observables.start
+    if isinstance(start, Density):
+        assert isinstance(observables, MixedObservables)
+        return _of_z(MixedSnapshot(start, 0.0, observables))
+    return _of_z(Snapshot(start, 0.0, observables))
 
 
 def _of_z(snapshot: Snapshot) -> Array:
