@@ -57,6 +57,15 @@ def pack(value: Any) -> Packed:
     return Packed(_tree(value, arrays), arrays)
 
 
+def plain(value: Any) -> bool:
+    """Whether an object has a plain form."""
+    try:
+        pack(value)
+    except OpaqueError:
+        return False
+    return True
+
+
 def unpack(packed: Packed) -> Any:
     """The object again."""
     return _value(packed.tree, packed.arrays)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -152,39 +152,31 @@ class Job:
     # -- writing it down -----------------------------------------------------------------------------------------
     def request(self) -> archive.Packed:
         """Its plain form; a battery or record with functions of the caller in it is left out, but recognised."""
-        parts: dict[str, Any] = {"job": self, "battery": mark_of(self.battery, self.grid), "record": ""}
-        try:
-            archive.pack(self.battery)
-        except archive.OpaqueError:
-            parts["job"] = replace(parts["job"], battery=None)
-        try:
-            archive.pack(self.record)
-        except archive.OpaqueError:
-            parts["job"] = replace(parts["job"], record=None)
-            parts["record"] = named(self.record)
-        return archive.pack(parts)
+        held = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in ("battery", "record"):
+            if not archive.plain(held[name]):
+                del held[name]
+        return archive.pack({"job": held, "battery": mark_of(self.battery, self.grid), "record": named(self.record)})
 
     @classmethod
     def requested(cls, packed: archive.Packed, path: Path, battery: Battery | None,
                   record: Mapping[str, Quantity] | None) -> Job:
         """The job of a file, completed by what the file could not hold."""
         parts = archive.unpack(packed)
-        job = parts["job"]
-        if job.battery is None:
+        held = parts["job"]
+        if battery is not None and mark_of(battery, held["grid"]) != parts["battery"]:
+            raise InputError(f"Argument `battery` must be that of {str(path)!r}, but is another one.")
+        if "battery" not in held:
             if battery is None:
                 raise InputError(f"Argument `battery` must be given to resume {str(path)!r}, whose battery has "
                                  "functions of time that a file cannot hold, but is None.")
-            if mark_of(battery, job.grid) != parts["battery"]:
-                raise InputError(f"Argument `battery` must be that of {str(path)!r}, but is another one.")
-            job = replace(job, battery=battery)
-        elif battery is not None and mark_of(battery, job.grid) != parts["battery"]:
-            raise InputError(f"Argument `battery` must be None or that of {str(path)!r}, but is another one.")
-        if job.record is None:
+            held["battery"] = battery
+        if "record" not in held:
             if record is None or named(record) != parts["record"]:
                 raise InputError(f"Argument `record` must be that of {str(path)!r}, which holds quantities of the "
                                  f"caller ({parts['record']}), but is {'None' if record is None else named(record)}.")
-            job = replace(job, record=dict(record))
-        return job
+            held["record"] = dict(record)
+        return cls(**held)
 
     def extended(self, times: Sequence[float] | Array) -> Job:
         """The same job with later times."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -142,6 +143,9 @@ def load(path: str | Path) -> Run | Sweep:
     if not path.is_file():
         raise InputError(f"Argument `path` must name an existing file, but {str(path)!r} is none.")
     check_seal(path)
+    with h5py.File(path) as file:
+        if "mps_battery_checkpoint" in file.attrs:
+            raise InputError(f"File {str(path)!r} must be a result, but is a checkpoint: resume() goes on from it.")
     with xr.open_dataset(path, engine="h5netcdf") as opened:
         data = opened.load()
     header = dict(data.attrs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -250,36 +250,32 @@ class Harvest:
 
     def request(self) -> archive.Packed:
         """The plain form of plan and rules; a model or record of the caller is left out, but recognised."""
-        model, record = self.plan.model, self.plan.settings.record
-        plan, names = self.plan, {"model": f"{model.__module__}.{getattr(model, '__qualname__', 'model')}"}
-        try:
-            archive.pack(model)
-        except archive.OpaqueError:
-            plan = replace(plan, model=None)  # type: ignore[arg-type]
-        try:
-            archive.pack(record)
-        except archive.OpaqueError:
+        held = {f.name: getattr(self.plan, f.name) for f in fields(self.plan)}
+        names, record = {"model": _where_from(self.plan.model)}, self.plan.settings.record
+        if not archive.plain(self.plan.model):
+            del held["model"]
+        if not archive.plain(record):
             names["record"] = named(record or {})
-            plan = replace(plan, settings=replace(plan.settings, record=None))
-        return archive.pack({"plan": plan, "rules": self.rules, "names": names})
+            held["settings"] = replace(self.plan.settings, record=None)
+        return archive.pack({"plan": held, "rules": self.rules, "names": names})
 
     @classmethod
     def requested(cls, packed: archive.Packed, path: Path, model: Model | None, record: Mapping[str, Quantity] | None
                   ) -> Harvest:
         """The empty table of a file, completed by what the file could not hold."""
         parts = archive.unpack(packed)
-        plan, names = parts["plan"], parts["names"]
-        if plan.model is None:
-            if model is None or f"{model.__module__}.{getattr(model, '__qualname__', 'model')}" != names["model"]:
+        held, names = parts["plan"], parts["names"]
+        if model is not None or "model" not in held:
+            if model is None or _where_from(model) != names["model"]:
                 raise InputError(f"Argument `model` must be given to resume {str(path)!r}, which sweeps "
-                                 f"{names['model']}, but is {shown(model)}.")
-            plan = replace(plan, model=model)
+                                 f"{names['model']}, but is {'None' if model is None else _where_from(model)}.")
+            held["model"] = model
         if "record" in names:
             if record is None or named(record) != names["record"]:
                 raise InputError(f"Argument `record` must be that of {str(path)!r}, which holds quantities of the "
                                  f"caller ({names['record']}), but is {'None' if record is None else named(record)}.")
-            plan = replace(plan, settings=replace(plan.settings, record=dict(record)))
-        return cls(plan, parts["rules"])
+            held["settings"] = replace(held["settings"], record=dict(record))
+        return cls(Plan(**held), parts["rules"])
 
     def close_points(self) -> None:
         """Close the points that have all their runs, or errors small enough after a whole batch."""
@@ -337,6 +333,10 @@ class Harvest:
         arguments = ", ".join(f"{a} = {shown(v)}" for a, v in
                               self.plan.arguments(point, self.plan.realisations[k]).items())
         return f"{text}; {len(self.failures)} failed, the first at {arguments}: {sentence}"
+
+
+def _where_from(model: Model) -> str:
+    return f"{getattr(model, '__module__', '')}.{getattr(model, '__qualname__', type(model).__qualname__)}"
 
 
 def _gather(harvest: Harvest, executor: Executor, keeper: Keeper, progress: bool | None) -> None:

@@ -61,7 +61,7 @@ def test_here_is_as_in_processes():
 
 
 def test_what_cannot_travel_is_named():
-    with executors.Processes(1).open() as pool, pytest.raises(mb.InputError, match=r"must be InProcess\(\) for a model"):
+    with executors.Processes(1).open() as pool, pytest.raises(mb.InputError, match=r"must be InProcess\(\) for a"):
         pool.submit(0, lambda x: x, 1)
 
 

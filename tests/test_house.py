@@ -30,7 +30,7 @@ the class of a result, what leads from one result to the next."""
 FOR_TYPES = {("tensors", "terms"), ("storage", "run"), ("storage", "sweep"), ("plot", "run")}
 """The other way only under TYPE_CHECKING."""
 ONLY_IN = {"tenpy": {"evolve/tenpy.py"}, "quimb": {"tensors/mps.py"}, "pydantic": {"spec.py"}, "typer": {"cli.py"},
-           "rich": {"cli.py", "progress.py"}, "matplotlib": {"plot.py"}, "h5py": {"archive.py"},
+           "rich": {"cli.py", "progress.py"}, "matplotlib": {"plot.py"}, "h5py": {"archive.py", "storage.py"},
            "distributed": {"executors/cluster.py"}, "dask_jobqueue": {"executors/cluster.py"}}
 """Borrowed libraries that show in one place."""
 PUBLIC = {
@@ -42,7 +42,8 @@ PUBLIC = {
     "Renyi2", "steady_state", "SteadyState", "Certificate", "Sweeps", "Relaxation", "Dense", "ChargeCurrent",
     "EnergyCurrent", "HeatCurrent", "LocalHeat", "LocalWork", "EntropyProduction", "thermal_state",
     "ThermalState", "thermal_jumps",
-    "sweep", "resume", "Checkpoint", "davies_jumps", "apply_channel", "local_ergotropy", "local_capacity", "teleport", "Teleport",
+    "sweep", "resume", "Checkpoint",
+    "davies_jumps", "apply_channel", "local_ergotropy", "local_capacity", "teleport", "Teleport",
 }
 
 

@@ -135,5 +135,5 @@ class _DaskPool(Pool):
 
 
 def _missing(package: str) -> InputError:
-    return InputError(f"Argument `executor` must be InProcess or Processes where {package} is not installed, but is one "
-                      "of Dask: install mps_battery[cluster].")
+    return InputError(f"Argument `executor` must be InProcess or Processes where {package} is not installed, but is "
+                      "one of Dask: install mps_battery[cluster].")
