@@ -131,13 +131,6 @@ def test_a_sweep_killed_three_times_gives_the_same_bits(tmp_path):
     same(killed(lambda c: swept(checkpoint=c), tmp_path / "job.h5", 3, 0.3, 2).data, swept().data)
 
 
-def test_a_sweep_goes_on_in_processes(tmp_path):
-    with pytest.raises(StoppedError):
-        swept(checkpoint=mb.Checkpoint(tmp_path / "job.h5", wall_time=1e-9))
-    again = mb.resume(tmp_path / "job.h5", executor=mb.executors.Processes(2))
-    same(again.data, swept().data)
-
-
 def test_a_sweep_of_a_model_of_the_caller_asks_for_it(tmp_path):
     swept(wild, mb.Checkpoint(tmp_path / "job.h5"))
     for other in (None, spin_chain.mbl):

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time as clock
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,26 +107,27 @@ class _ProcessPool(Pool):
                     worker.pipe.send_bytes(self._payloads[worker.number])
 
     def next(self, seconds: float) -> tuple[int, Any] | None:
-        ends: list[Any] = [w.pipe for w in self._workers]
-        for pipe in wait(ends, seconds):
-            worker = self._workers[ends.index(pipe)]
-            try:
-                message = worker.pipe.recv()
-            except (EOFError, OSError):
-                lost = self._replace(worker)
-                if lost is not None:
-                    return lost
-                continue
-            if not worker.ready:
-                worker.ready = True
-                self._feed()
-                continue
-            number, worker.number = worker.number, None
-            assert number is not None
-            self._forget(number)
-            self._feed()
-            return number, message
+        until = clock.monotonic() + seconds
+        while (left := until - clock.monotonic()) > 0:
+            ends: list[Any] = [w.pipe for w in self._workers]
+            for pipe in wait(ends, left)[:1]:
+                done = self._hear(self._workers[ends.index(pipe)])
+                if done is not None:
+                    return done
         return None
+
+    def _hear(self, worker: _Worker) -> tuple[int, Any] | None:
+        """What a worker says: that it is ready, a result, or nothing any more."""
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, OSError):
+            return self._replace(worker)
+        number, worker.number = worker.number, None
+        if number is not None:
+            self._forget(number)
+        worker.ready = True
+        self._feed()
+        return None if number is None else (number, message)
 
     def _forget(self, number: int) -> None:
         del self._payloads[number], self._attempts[number]
