@@ -71,6 +71,19 @@ def unpack(packed: Packed) -> Any:
     return _value(packed.tree, packed.arrays)
 
 
+def in_order(value: Any) -> Any:
+    """The same object with every array in it copied in C order, as a file would give it back."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _made(type(value), {f.name: in_order(getattr(value, f.name)) for f in dataclasses.fields(value)})
+    if isinstance(value, list | tuple):
+        return type(value)(in_order(v) for v in value)
+    if isinstance(value, dict):
+        return {k: in_order(v) for k, v in value.items()}
+    return value
+
+
 def fingerprint(value: Any) -> str:
     """A digest of an object's plain form."""
     packed = pack(value)
@@ -127,6 +140,14 @@ def _find(name: str) -> Any:
     return thing
 
 
+def _made(kind: type, values: Mapping[str, Any]) -> Any:
+    """A dataclass with given fields, nothing checked or computed again."""
+    made = object.__new__(kind)
+    for name, value in values.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
 def _terms_tree(terms: Terms, arrays: list[Array]) -> Any:
     """Products as index arrays into a list of matrices: identifiers are those of one process only."""
     places: dict[int, int] = {}
@@ -158,11 +179,7 @@ def _value(tree: Any, arrays: list[Array]) -> Any:
         array = np.ascontiguousarray(arrays[tree["array"]]).reshape(arrays[tree["array"]].shape)
         return array[()] if tree["number"] else array
     if "object" in tree:
-        kind = _find(tree["object"])
-        made = object.__new__(kind)
-        for name, part in tree["fields"].items():
-            object.__setattr__(made, name, _value(part, arrays))
-        return made
+        return _made(_find(tree["object"]), {name: _value(part, arrays) for name, part in tree["fields"].items()})
     (form, inner), = tree.items()
     if form == "complex":
         return complex(*inner)

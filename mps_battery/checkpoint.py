@@ -76,7 +76,7 @@ class Keeper:
         self._begun = clock.monotonic()
         self._stop: str | None = None
         self._handlers: dict[signal.Signals, Any] = {}
-        self._last, self._cost = self._begun, 0.0
+        self._last, self._cost = -float("inf") if fresh else self._begun, 0.0
         if settings is None:
             return
         self._path = Path(settings.path)

@@ -80,7 +80,7 @@ class Job:
         short = not isinstance(method, Exact) and len(grid) > 1 and np.min(np.diff(grid)) <= method.dt
         stride = 2 if short else 1
         return cls(battery, grid, method, why, truncation, table.record, asked, bars, trust, keep_states,
-                   _in_c_order(battery.initial_state()), stride, shared_times(len(grid), stride))
+                   archive.in_order(battery.initial_state()), stride, shared_times(len(grid), stride))
 
     # -- doing it ------------------------------------------------------------------------------------------------
     def begin(self, checkpoint: Checkpoint | None, progress: bool | None) -> Run:
@@ -188,14 +188,6 @@ class Job:
         strided = shared_times(len(grid), self.stride)
         visits = np.union1d(self.visits, strided[strided >= len(self.grid)])
         return replace(self, grid=grid, visits=visits)
-
-
-def _in_c_order(state: MPS | Density) -> MPS | Density:
-    """The same numbers as a file would give them back, which may decide the last bit of a product."""
-    if isinstance(state, Density):
-        return Density(_in_c_order(state.train))  # type: ignore[arg-type]
-    schmidt = None if state.schmidt is None else [np.ascontiguousarray(s) for s in state.schmidt]
-    return MPS(state.sites, [np.ascontiguousarray(t) for t in state.tensors], state.center, schmidt)
 
 
 def mark_of(battery: Battery, grid: Array) -> str:

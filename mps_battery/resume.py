@@ -16,20 +16,21 @@ from mps_battery.job import Job
 from mps_battery.measure.quantity import Quantity
 from mps_battery.plan import Model
 from mps_battery.run import Run
+from mps_battery.steady.ness import SteadyState, solved
 from mps_battery.sweep import Harvest, Sweep, perform_sweep
 
 
 def resume(path: str | Path, *, times: Sequence[float] | np.ndarray | None = None, battery: Battery | None = None,
            record: Mapping[str, Quantity] | None = None, model: Model | None = None,
            executor: Executor | None = None, interval: float = 300.0, wall_time: float = float("inf"),
-           progress: bool | None = None) -> Run | Sweep:
+           progress: bool | None = None) -> Run | Sweep | SteadyState:
     """Go on from a checkpoint.
 
     The result is that of a job that was never interrupted, to the last bit (on processors of one kind). The file goes
     on as the checkpoint of the job.
 
     Args:
-        path: The checkpoint of `charge` or `sweep`.
+        path: The checkpoint of `charge`, `sweep` or `steady_state`.
         times: Later times that are recorded too, so that a finished run is extended; the bars and the step stay as
             they were chosen for the first times.
         battery: What was charged, where the file could not hold it: a battery with functions of time of your own.
@@ -55,6 +56,11 @@ def resume(path: str | Path, *, times: Sequence[float] | np.ndarray | None = Non
         harvest = Harvest.requested(parts["request"], Path(path), model, record)
         harvest.recall(memory)
         return perform_sweep(harvest, executor, Keeper(settings, kind, harvest.request, elapsed, fresh=False), progress)
+    if kind == "steady_state":
+        must(times is None and battery is None, "times", "be None for a steady state, and so must `battery`", times)
+        request = archive.unpack(parts["request"])
+        keeper = Keeper(settings, kind, lambda: parts["request"], elapsed, fresh=False)
+        return solved(request, keeper, memory, progress)
     must(model is None and executor is None, "executor", "be None for a single run, and so must `model`", executor)
     job = Job.requested(parts["request"], Path(path), battery, record)
     if times is not None:

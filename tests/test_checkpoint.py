@@ -140,6 +140,47 @@ def test_a_sweep_of_a_model_of_the_caller_asks_for_it(tmp_path):
         mb.resume(tmp_path / "job.h5", model=wild, times=[2.0])
 
 
+# -- steady states -----------------------------------------------------------------------------------------------
+STEADY = {
+    "sweeps": (lambda: open_chain.boundary_driven(cells=4, dephasing=0.5), mb.Sweeps(most=6, first_bond=4)),
+    "relaxation": (lambda: open_chain.boundary_driven(cells=3), mb.Relaxation(longest=30.0)),
+    "dense": (lambda: open_chain.boundary_driven(cells=3), mb.Dense()),
+}
+
+
+def same_steady(one, other):
+    assert one.state.train.bonds == other.state.train.bonds
+    for a, b in ((one.state, other.state), (one.earlier, other.earlier)):
+        assert (a is None) == (b is None)
+        assert a is None or all(x.tobytes() == y.tobytes() for x, y in zip(a.train.tensors, b.train.tensors,
+                                                                           strict=True))
+    assert one.outcome == other.outcome
+    assert str(one.certificate) == str(other.certificate)
+    same(one.history[["residual", "bond"]], other.history[["residual", "bond"]])
+
+
+@pytest.mark.parametrize("name", STEADY)
+def test_a_steady_state_stopped_at_every_safe_point_gives_the_same_bits(tmp_path, name):
+    make, method = STEADY[name]
+
+    def begin(checkpoint):
+        return mb.steady_state(make(), method=method, truncation=mb.Truncation(12, 1e-12), checkpoint=checkpoint)
+
+    whole = begin(None)
+    pieces, stops = in_pieces(begin, tmp_path / "job.h5")
+    assert stops >= (0 if name == "dense" else 5)
+    same_steady(pieces, whole)
+
+
+def test_a_steady_state_killed_three_times_gives_the_same_bits(tmp_path):
+    make, method = STEADY["sweeps"]
+
+    def begin(checkpoint):
+        return mb.steady_state(make(), method=method, truncation=mb.Truncation(12, 1e-12), checkpoint=checkpoint)
+
+    same_steady(killed(begin, tmp_path / "job.h5", 3, 0.5, 3), begin(None))
+
+
 # -- what a file cannot hold -------------------------------------------------------------------------------------
 def test_a_battery_of_the_caller_is_asked_for_again(tmp_path):
     whole = mb.charge(pulsed(), [0.0, 0.3], record=RECORD)
@@ -237,7 +278,7 @@ def test_checkpoints_take_no_more_than_their_share(tmp_path, monkeypatch):
     for _ in range(1000):
         now[0] += 1.0
         keeper.pause(lambda: None)
-    assert writes[0] == 12.0
+    assert writes[0] == 3.0                              # the first safe point
     assert np.all(np.diff(writes) >= 2.0 / 0.02)
     assert len(writes) >= 9
 
@@ -345,7 +386,7 @@ def test_what_has_no_plain_form_is_not_written(thing):
 
 # -- many kills --------------------------------------------------------------------------------------------------
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["charge", "sweep", "sweep in processes"])
+@pytest.mark.parametrize("kind", ["charge", "steady state", "sweep", "sweep in processes"])
 def test_jobs_killed_thirty_times_give_the_same_bits(tmp_path, kind):
     def charge(checkpoint):
         return mb.charge(spin_chain.mbl(cells=12, disorder=6.0), np.geomspace(0.1, 30, 12), checkpoint=checkpoint)
@@ -354,6 +395,13 @@ def test_jobs_killed_thirty_times_give_the_same_bits(tmp_path, kind):
         return mb.sweep(spin_chain.mbl, {"cells": 8, "disorder": [1.0, 5.0]}, realisations=20, times=[0.0, 1.0, 10.0],
                         seed=3, checkpoint=checkpoint)
 
+    def steady(checkpoint):
+        return mb.steady_state(open_chain.boundary_driven(cells=8, dephasing=0.5), method=mb.Sweeps(first_bond=8),
+                               truncation=mb.Truncation(16, 1e-12), checkpoint=checkpoint)
+
+    if kind == "steady state":
+        same_steady(killed(steady, tmp_path / "job.h5", 30, 2.0, 4), steady(None))
+        return
     begin = charge if kind == "charge" else sweep
     resumed = {"executor": mb.executors.Processes(2)} if kind == "sweep in processes" else {}
     again = killed(begin, tmp_path / "job.h5", 30, 6.0 if resumed else 1.5, 4, **resumed)

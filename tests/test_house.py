@@ -20,8 +20,8 @@ SOURCES = sorted(p for folder in ("mps_battery", "models", "tests", "studies") f
 PACKAGE = [p for p in SOURCES if p.is_relative_to(ENGINE)]
 
 ORDER = ["checks", "sites", "tensors", "terms", "battery", "channels", "liouville", "baths", "evolve", "measure",
-         "steady", "teleport", "record", "progress", "executors", "statistics", "budget", "audit", "storage", "archive",
-         "checkpoint", "plot", "run", "refine", "job", "plan", "sweep", "resume", "spec", "models", "cli"]
+         "budget", "storage", "archive", "checkpoint", "steady", "teleport", "record", "progress", "executors",
+         "statistics", "audit", "plot", "run", "refine", "job", "plan", "sweep", "resume", "spec", "models", "cli"]
 """Files and folders of the package, each importing only those to its left (and its own folder)."""
 INSIDE_FUNCTIONS = {("battery", "steady"), ("measure", "steady"), ("run", "mps_battery"), ("storage", "run"),
                     ("run", "refine"), ("run", "job"), ("storage", "sweep")}

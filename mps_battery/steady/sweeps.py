@@ -23,6 +23,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import LinAlgWarning, lu_factor, lu_solve
@@ -120,6 +121,15 @@ class Solver:
         self._clear()
         for n in range(self.length - 1, 0, -1):
             self._absorb(n)
+
+    def memory(self) -> dict[str, Any]:
+        """All that the next sweep depends on."""
+        return {"train": self.copy(), "change": self.change, "discarded": self.discarded}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+        self.restore(memory["train"])
+        self.change, self.discarded = memory["change"], memory["discarded"]
 
     # -- frames ----------------------------------------------------------------------------------------------
     def _label(self) -> None:
