@@ -17,7 +17,7 @@ from rich.console import Console
 
 from mps_battery.battery import Battery
 from mps_battery.checkpoint import Checkpoint, StoppedError
-from mps_battery.checks import InputError, must, unknown, whole
+from mps_battery.checks import InputError, must, number, unknown, whole
 from mps_battery.evolve.choose import Method
 from mps_battery.executors import Dask, Executor, InProcess, JobQueue, Processes
 from mps_battery.measure.expectation import Imbalance
@@ -229,7 +229,10 @@ def _record(names: str) -> dict[str, Quantity] | None:
 def _errors(words: str) -> dict[str, float]:
     """entropy=0.01,energy=0.1 as {"entropy": 0.01, "energy": 0.1}."""
     pairs = [w.partition("=") for w in words.split(",") if w.strip()]
-    return {name.strip(): _value(value.strip()) for name, _, value in pairs}
+    found = {name.strip(): _value(value.strip()) for name, _, value in pairs}
+    for name, value in found.items():
+        must(number(value), "error", "be written as name=number,...", f"{name}={value}")
+    return found
 
 
 @app.command()

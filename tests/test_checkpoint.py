@@ -143,7 +143,7 @@ def test_a_sweep_of_a_model_of_the_caller_asks_for_it(tmp_path):
 # -- steady states -----------------------------------------------------------------------------------------------
 STEADY = {
     "sweeps": (lambda: open_chain.boundary_driven(cells=4, dephasing=0.5), mb.Sweeps(most=6, first_bond=4)),
-    "relaxation": (lambda: open_chain.boundary_driven(cells=3), mb.Relaxation(longest=30.0)),
+    "relaxation": (lambda: open_chain.boundary_driven(cells=3), mb.Relaxation(longest=8.0)),
     "dense": (lambda: open_chain.boundary_driven(cells=3), mb.Dense()),
 }
 
