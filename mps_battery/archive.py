@@ -142,7 +142,7 @@ def _find(name: str) -> Any:
 
 def _made(kind: type, values: Mapping[str, Any]) -> Any:
     """A dataclass with given fields, nothing checked or computed again."""
-    made = object.__new__(kind)
+    made: Any = object.__new__(kind)
     for name, value in values.items():
         object.__setattr__(made, name, value)
     return made

@@ -29,7 +29,7 @@ from mps_battery.resume import resume as resume_job
 from mps_battery.run import Run
 from mps_battery.run import charge as charge_battery
 from mps_battery.spec import FIGURES, Spec, build_battery, check_spec, read_spec
-from mps_battery.steady.ness import steady_state
+from mps_battery.steady.ness import SteadyState, steady_state
 from mps_battery.storage import load
 from mps_battery.sweep import Sweep
 from mps_battery.sweep import sweep as sweep_models
@@ -91,11 +91,16 @@ def steady(
     weight: Annotated[str, typer.Option(help="discarded weight of one truncation", metavar="NUMBER")] = "1e-20",
     tolerance: Annotated[str, typer.Option(help="residual at which to stop", metavar="NUMBER")] = "1e-8",
     seconds: Annotated[str, typer.Option(help="wall time after which the best so far is shown", metavar="NUMBER")] = "",
+    checkpoint: Annotated[str, typer.Option(help="file to go on from after an interruption, see `resume`")] = "",
+    interval: Annotated[str, typer.Option(help="seconds between checkpoints", metavar="NUMBER")] = "300",
+    wall_time: Annotated[str, typer.Option(help="seconds after which to stop cleanly", metavar="NUMBER")] = "inf",
+    overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
 ) -> None:
     """Find the steady state of a model and print its certificate; parameters as for `charge`."""
     battery = build_battery(catalogue(), model, _parameters(context.args))
     found = steady_state(battery, truncation=Truncation(_value(bond), _value(weight)), tolerance=_value(tolerance),
-                         seconds=_value(seconds) if seconds else float("inf"))
+                         seconds=_value(seconds) if seconds else float("inf"),
+                         checkpoint=_checkpoint(checkpoint, interval, wall_time, overwrite))
     Console(soft_wrap=True).print(str(found), highlight=False, markup=False)
 
 
@@ -156,7 +161,7 @@ def sweep(
 
 @app.command()
 def resume(
-    checkpoint: Annotated[str, typer.Argument(help="a checkpoint of `charge` or `sweep`")],
+    checkpoint: Annotated[str, typer.Argument(help="a checkpoint of `charge`, `sweep` or `steady`")],
     times: Annotated[str, typer.Option(help="later times such as 4,5,6, for a single run", metavar="LIST")] = "",
     workers: Annotated[str, typer.Option(help="processes of this machine, for a sweep", metavar="INTEGER")] = "1",
     scheduler: Annotated[str, typer.Option(help="address of a Dask scheduler, for a sweep", metavar="ADDRESS")] = "",
@@ -175,15 +180,17 @@ def resume(
     _show(found, output, figure, overwrite)
 
 
-def _show(result: Run | Sweep, output: str | None, figure: str | None, overwrite: bool) -> None:
+def _show(result: Run | Sweep | SteadyState, output: str | None, figure: str | None, overwrite: bool) -> None:
     """Print the card, write the files."""
     console = Console(soft_wrap=True)
     console.print(str(result), highlight=False, markup=False)
     if output:
+        if isinstance(result, SteadyState):
+            raise InputError("Option --output must be left out for a steady state, which is only shown.")
         console.print(f"wrote {result.save(output, overwrite)}", highlight=False, markup=False)
     if figure:
         if not isinstance(result, Run):
-            raise InputError("Option --figure must be left out for a sweep, which has no figure of its own.")
+            raise InputError("Option --figure must be left out for all but single runs, which alone have a figure.")
         result.plot(figure, overwrite)
         console.print(f"wrote {figure}", highlight=False, markup=False)
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must, nearest, shown, whole
@@ -21,7 +20,7 @@ from mps_battery.executors import Executor, Lost, Processes
 from mps_battery.measure.quantity import Quantity
 from mps_battery.progress import spoken
 from mps_battery.record import Table, standard_record
-from mps_battery.run import charge, check_times
+from mps_battery.run import charge, check_times, libraries
 from mps_battery.tensors.truncation import Truncation
 
 Array = np.ndarray
@@ -83,7 +82,7 @@ def perform(item: Item) -> Result:
     """Charge once, with one BLAS thread wherever it is done; a run that fails returns its sentence."""
     begun, settings = clock.process_time(), item.settings
     try:
-        with threadpool_limits(1):
+        with libraries().limit(limits=1):
             battery = item.model(**item.arguments)
             run = charge(battery, settings.times, method=settings.method, truncation=settings.truncation,
                          record=settings.record, bars=settings.bars, trust=settings.trust, progress=False)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from mps_battery.audit import Audit
 from mps_battery.audit import audits as audits_of
@@ -192,6 +194,12 @@ def steps_between(grid: np.ndarray, method: Method) -> np.ndarray:
     return np.maximum(1, np.ceil(np.diff(grid) / longest - 1e-9)).astype(int)
 
 
+@cache
+def libraries() -> ThreadpoolController:
+    """The libraries that have threads; to look for them takes longer than many a step."""
+    return ThreadpoolController()
+
+
 class Lane:
     """One evolution with its record, at some of the times.
 
@@ -235,7 +243,7 @@ class Lane:
         before = self.evolution.time
         for time, visited in self._legs()[self._position:]:
             small = self.evolution.ledger.max_bond <= ONE_THREAD_BELOW
-            with threadpool_limits(1 if small else None, user_api="blas"):
+            with libraries().limit(limits=1, user_api="blas") if small else nullcontext():
                 for evolution in (self.evolution, *self.companions.values()):
                     evolution.advance(time)
                 if visited:
