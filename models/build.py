@@ -21,6 +21,8 @@ SWITCHES = {"keep_battery", "periodic", "intrinsic", "collective", "pairwise", "
 """Arguments that are True or False."""
 LIGHT = ("fock", "coherent", "squeezed", "thermal")
 """States in which a cavity may start."""
+DISORDER = 0
+"""Stream of the random numbers that disorder is drawn from, behind the coordinates seed and realisation."""
 UNSEEN = 1e-6
 """Share of the photons' distribution that the default cutoff leaves out."""
 
@@ -77,7 +79,7 @@ def draw(argument: str, given: ArrayLike | None, count: int, mean: float, width:
          realisation: int) -> np.ndarray:
     """The values given, checked; else a uniform draw from mean - width to mean + width."""
     if given is None:
-        rng = np.random.default_rng(np.random.SeedSequence([seed, realisation]))
+        rng = np.random.default_rng(np.random.SeedSequence([seed, realisation, DISORDER]))
         return mean + rng.uniform(-width, width, count)
     values = np.asarray(given)
     must(values.dtype.kind in "iuf" and values.shape == (count,) and np.all(np.isfinite(values)), argument,

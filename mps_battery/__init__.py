@@ -7,6 +7,7 @@ from mps_battery.battery import Jump as Jump
 from mps_battery.battery import Schedule as Schedule
 from mps_battery.budget import Budget as Budget
 from mps_battery.channels import apply_channel as apply_channel
+from mps_battery.checkpoint import Checkpoint as Checkpoint
 from mps_battery.checks import InputError as InputError
 from mps_battery.cycle import cycle as cycle
 from mps_battery.evolve.exact import Exact as Exact
@@ -37,6 +38,7 @@ from mps_battery.measure.work.ergotropy import local_ergotropy as local_ergotrop
 from mps_battery.optimise import optimise as optimise
 from mps_battery.record import STANDARD as STANDARD
 from mps_battery.record import STANDARD_MIXED as STANDARD_MIXED
+from mps_battery.resume import resume as resume
 from mps_battery.run import Run as Run
 from mps_battery.run import charge as charge
 from mps_battery.sites import Boson as Boson
@@ -53,6 +55,7 @@ from mps_battery.steady.ness import steady_state as steady_state
 from mps_battery.steady.thermal import ThermalState as ThermalState
 from mps_battery.steady.thermal import thermal_state as thermal_state
 from mps_battery.storage import load as load
+from mps_battery.sweep import sweep as sweep
 from mps_battery.teleport import Teleport as Teleport
 from mps_battery.teleport import teleport as teleport
 from mps_battery.tensors.density import Density as Density

@@ -77,7 +77,7 @@ class Budget:
         return asdict(self)
 
 
-def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float | np.ndarray = SAFETY,
+def bars_from(data: xr.Dataset, coarse: xr.Dataset, shared: np.ndarray, safety: float | np.ndarray = SAFETY,
               weight: float = 0.0, drift: np.ndarray | None = None) -> xr.Dataset:
     """Bars of `data` from a run with twice the step and a hundred times the weight.
 
@@ -88,14 +88,13 @@ def bars_from(data: xr.Dataset, coarse: xr.Dataset, stride: int, safety: float |
 
     Args:
         data: The run.
-        coarse: The coarser run, at every `stride`-th time and the last.
-        stride: Times of `data` per time of `coarse`.
+        coarse: The coarser run, at some of the times.
+        shared: Indices of its times among those of `data`, first and last included; see `shared_times`.
         safety: Factor between difference and bar, one or one a time.
         weight: Allowed weight of one truncation of the finer run.
         drift: How far <H> of a constant generator has moved, at every time: no energy is known better than that.
     """
     n = data.sizes["time"]
-    shared = shared_times(n, stride)
     following = np.minimum(np.searchsorted(shared, np.arange(n)) + (np.arange(n) > 0), len(shared) - 1)
     out = {}
     for name, values in data.items():

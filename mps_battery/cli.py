@@ -16,17 +16,29 @@ import typer
 from rich.console import Console
 
 from mps_battery.battery import Battery
-from mps_battery.checks import InputError, must, unknown
+from mps_battery.checkpoint import Checkpoint, StoppedError
+from mps_battery.checks import InputError, must, number, unknown, whole
 from mps_battery.evolve.choose import Method
+from mps_battery.executors import Dask, Executor, InProcess, JobQueue, Processes
+from mps_battery.measure.expectation import Imbalance
+from mps_battery.measure.quantity import Quantity
 from mps_battery.models import catalogue
+from mps_battery.plan import Plan
+from mps_battery.record import STANDARD, STANDARD_MIXED
+from mps_battery.resume import resume as resume_job
+from mps_battery.run import Run
 from mps_battery.run import charge as charge_battery
 from mps_battery.spec import FIGURES, Spec, build_battery, check_spec, read_spec
-from mps_battery.steady.ness import steady_state
+from mps_battery.steady.ness import SteadyState, steady_state
 from mps_battery.storage import load
+from mps_battery.sweep import Sweep
+from mps_battery.sweep import sweep as sweep_models
 from mps_battery.tensors.truncation import Truncation
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Charge quantum batteries: energy, power, ergotropy and entanglement of many cells.")
+STOPPED = {"SIGINT": 130, "SIGTERM": 143, "wall time": 75}
+"""Exit codes of jobs that ended before they were done: those of shells, and "try again" of sysexits."""
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]     # Click's, which some versions of Typer carry inside
 
@@ -45,6 +57,9 @@ def charge(
                                        metavar="INTEGER")] = "",
     output: Annotated[str, typer.Option(help="NetCDF file to write")] = "",
     figure: Annotated[str, typer.Option(help="figure to write (png, pdf or svg)")] = "",
+    checkpoint: Annotated[str, typer.Option(help="file to go on from after an interruption, see `resume`")] = "",
+    interval: Annotated[str, typer.Option(help="seconds between checkpoints", metavar="NUMBER")] = "300",
+    wall_time: Annotated[str, typer.Option(help="seconds after which to stop cleanly", metavar="NUMBER")] = "inf",
     overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
     bars: Annotated[bool, typer.Option(help="evolve a second run for error bars")] = True,
     rigorous: Annotated[bool, typer.Option("--rigorous", help="prove the error bars instead (pure states, constant "
@@ -71,7 +86,7 @@ def charge(
         raw["method"] = {"name": method, **given}
     elif given:
         raise InputError(f"Option --method must be given where --{' and --'.join(given)} is, but is empty.")
-    _execute(check_spec(raw), overwrite)
+    _execute(check_spec(raw), overwrite, _checkpoint(checkpoint, interval, wall_time, overwrite))
 
 
 @app.command(context_settings=_SETTINGS)
@@ -82,21 +97,167 @@ def steady(
     weight: Annotated[str, typer.Option(help="discarded weight of one truncation", metavar="NUMBER")] = "1e-20",
     tolerance: Annotated[str, typer.Option(help="residual at which to stop", metavar="NUMBER")] = "1e-8",
     seconds: Annotated[str, typer.Option(help="wall time after which the best so far is shown", metavar="NUMBER")] = "",
+    checkpoint: Annotated[str, typer.Option(help="file to go on from after an interruption, see `resume`")] = "",
+    interval: Annotated[str, typer.Option(help="seconds between checkpoints", metavar="NUMBER")] = "300",
+    wall_time: Annotated[str, typer.Option(help="seconds after which to stop cleanly", metavar="NUMBER")] = "inf",
+    overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
 ) -> None:
     """Find the steady state of a model and print its certificate; parameters as for `charge`."""
     battery = build_battery(catalogue(), model, _parameters(context.args))
     found = steady_state(battery, truncation=Truncation(_value(bond), _value(weight)), tolerance=_value(tolerance),
-                         seconds=_value(seconds) if seconds else float("inf"))
+                         seconds=_value(seconds) if seconds else float("inf"),
+                         checkpoint=_checkpoint(checkpoint, interval, wall_time, overwrite))
     Console(soft_wrap=True).print(str(found), highlight=False, markup=False)
+
+
+@app.command(context_settings=_SETTINGS)
+def sweep(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="name of a model, see `mps-battery models`")],
+    realisations: Annotated[str, typer.Option(help="realisations of the disorder at every point",
+                                              metavar="INTEGER")] = "",
+    seed: Annotated[str, typer.Option(help="first coordinate of the random numbers", metavar="INTEGER")] = "0",
+    times: Annotated[str, typer.Option(help="times such as 0,1,10,100; else --stop and --points", metavar="LIST")] = "",
+    stop: Annotated[str, typer.Option(help="last time", metavar="NUMBER")] = "3.0",
+    points: Annotated[str, typer.Option(help="number of times, the first is 0", metavar="INTEGER")] = "31",
+    record: Annotated[str, typer.Option(help="names such as imbalance,entropy,local_ergotropy; empty is the standard",
+                                        metavar="NAMES")] = "",
+    error: Annotated[str, typer.Option(help="standard errors at which a point is done, such as entropy=0.01",
+                                       metavar="NAME=NUMBER,...")] = "",
+    bond: Annotated[str, typer.Option(help="largest bond dimension", metavar="INTEGER")] = "256",
+    weight: Annotated[str, typer.Option(help="discarded weight of one truncation", metavar="NUMBER")] = "1e-12",
+    bars: Annotated[bool, typer.Option(help="evolve a second run for error bars")] = False,
+    workers: Annotated[str, typer.Option(help="processes of this machine; 1 is this process",
+                                         metavar="INTEGER")] = "1",
+    scheduler: Annotated[str, typer.Option(help="address of a Dask scheduler", metavar="ADDRESS")] = "",
+    batch_system: Annotated[str, typer.Option(help="slurm or pbs: workers as jobs, through dask-jobqueue")] = "",
+    jobs: Annotated[str, typer.Option(help="number of jobs", metavar="INTEGER")] = "1",
+    cores: Annotated[str, typer.Option(help="cores of a job", metavar="INTEGER")] = "1",
+    memory: Annotated[str, typer.Option(help="memory of a job")] = "4GB",
+    job_time: Annotated[str, typer.Option(help="longest time of a job, hours:minutes:seconds")] = "01:00:00",
+    queue: Annotated[str, typer.Option(help="queue or partition of the jobs")] = "",
+    output: Annotated[str, typer.Option(help="NetCDF file to write")] = "",
+    checkpoint: Annotated[str, typer.Option(help="file to go on from after an interruption, see `resume`")] = "",
+    interval: Annotated[str, typer.Option(help="seconds between checkpoints", metavar="NUMBER")] = "300",
+    wall_time: Annotated[str, typer.Option(help="seconds after which to stop cleanly", metavar="NUMBER")] = "inf",
+    overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
+    dry_run: Annotated[bool, typer.Option(help="only estimate cost and memory, from pilot runs")] = False,
+) -> None:
+    """Charge a model at many parameters: a list such as --disorder 1,3,8 is swept, several lists make a grid."""
+    if model not in catalogue():
+        raise unknown("model", model, catalogue())
+    grid = check_spec({"model": {"name": model}, "times": _list(times) if times else {
+        "stop": _value(stop), "points": _value(points)}}).grid()
+    executor = _executor(workers, scheduler, batch_system and JobQueue(
+        batch_system, _value(jobs), _value(cores), memory, job_time, queue or None))
+    plan = (catalogue()[model], _parameters(context.args))
+    count, cut = _value(realisations) if realisations else None, Truncation(_value(bond), _value(weight))
+    console = Console(soft_wrap=True)
+    if dry_run:
+        settings = {"record": _record(record), "bars": bars, "truncation": cut}
+        console.print(str(Plan.of(*plan, count, grid, _value(seed), settings).estimate(executor)), highlight=False,
+                      markup=False)
+        return
+    _check_new(output, overwrite)
+    result = sweep_models(*plan, realisations=count, times=grid, seed=_value(seed), executor=executor,
+                          truncation=cut, record=_record(record), bars=bars, error=_errors(error),
+                          checkpoint=_checkpoint(checkpoint, interval, wall_time, overwrite))
+    _show(result, output, "", overwrite)
+
+
+@app.command()
+def resume(
+    checkpoint: Annotated[str, typer.Argument(help="a checkpoint of `charge`, `sweep` or `steady`")],
+    times: Annotated[str, typer.Option(help="later times such as 4,5,6, for a single run", metavar="LIST")] = "",
+    workers: Annotated[str, typer.Option(help="processes of this machine, for a sweep", metavar="INTEGER")] = "1",
+    scheduler: Annotated[str, typer.Option(help="address of a Dask scheduler, for a sweep", metavar="ADDRESS")] = "",
+    interval: Annotated[str, typer.Option(help="seconds between checkpoints", metavar="NUMBER")] = "300",
+    wall_time: Annotated[str, typer.Option(help="seconds after which to stop cleanly", metavar="NUMBER")] = "inf",
+    output: Annotated[str, typer.Option(help="NetCDF file to write")] = "",
+    figure: Annotated[str, typer.Option(help="figure to write (png, pdf or svg)")] = "",
+    overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
+) -> None:
+    """Go on with what was interrupted, to the same result; or with a finished run, to later times."""
+    for path in (output, figure):
+        _check_new(path, overwrite)
+    executor = _executor(workers, scheduler, "")
+    found = resume_job(checkpoint, times=_list(times) if times else None, interval=_value(interval),
+                       wall_time=_value(wall_time), executor=None if isinstance(executor, InProcess) else executor)
+    _show(found, output, figure, overwrite)
+
+
+def _show(result: Run | Sweep | SteadyState, output: str | None, figure: str | None, overwrite: bool) -> None:
+    """Print the card, write the files."""
+    console = Console(soft_wrap=True)
+    console.print(str(result), highlight=False, markup=False)
+    if output:
+        if isinstance(result, SteadyState):
+            raise InputError("Option --output must be left out for a steady state, which is only shown.")
+        console.print(f"wrote {result.save(output, overwrite)}", highlight=False, markup=False)
+    if figure:
+        if not isinstance(result, Run):
+            raise InputError("Option --figure must be left out for all but single runs, which alone have a figure.")
+        result.plot(figure, overwrite)
+        console.print(f"wrote {figure}", highlight=False, markup=False)
+
+
+def _checkpoint(path: str, interval: str, wall_time: str, overwrite: bool) -> Checkpoint | None:
+    """The checkpoint that options ask for."""
+    if not path and wall_time != "inf":
+        raise InputError("Option --checkpoint must be given where --wall-time is, but is empty.")
+    return Checkpoint(path, _value(interval), _value(wall_time), overwrite) if path else None
+
+
+def _list(words: str) -> list[Any]:
+    """0,1,10 or [0, 1, 10] as a list."""
+    value = _value(words)
+    return [float(v) if whole(v) else v for v in (value if isinstance(value, list | tuple) else [value])]
+
+
+def _executor(workers: str, scheduler: str, queue: JobQueue | str) -> Executor:
+    """The executor that options ask for."""
+    if sum(map(bool, (scheduler, queue, workers != "1"))) > 1:
+        raise InputError("Option --workers must be the only one of --workers, --scheduler and --batch-system, but "
+                         "others are given.")
+    if isinstance(queue, JobQueue):
+        return queue
+    if scheduler:
+        return Dask(scheduler)
+    return InProcess() if workers == "1" else Processes(_value(workers))
+
+
+RECORDABLE = {**STANDARD, **STANDARD_MIXED, "imbalance": Imbalance()}
+"""What --record knows by name."""
+
+
+def _record(names: str) -> dict[str, Quantity] | None:
+    """Quantities by name; None for the standard ones."""
+    wanted = [w.strip() for w in names.split(",") if w.strip()]
+    for name in wanted:
+        if name not in RECORDABLE:
+            raise unknown("quantity", name, RECORDABLE, " in option --record")
+    return {name: RECORDABLE[name] for name in wanted} or None
+
+
+def _errors(words: str) -> dict[str, float]:
+    """entropy=0.01,energy=0.1 as {"entropy": 0.01, "energy": 0.1}."""
+    pairs = [w.partition("=") for w in words.split(",") if w.strip()]
+    found = {name.strip(): _value(value.strip()) for name, _, value in pairs}
+    for name, value in found.items():
+        must(number(value), "error", "be written as name=number,...", f"{name}={value}")
+    return found
 
 
 @app.command()
 def run(
     spec: Annotated[str, typer.Argument(help="a TOML file")],
+    checkpoint: Annotated[str, typer.Option(help="file to go on from after an interruption, see `resume`")] = "",
+    interval: Annotated[str, typer.Option(help="seconds between checkpoints", metavar="NUMBER")] = "300",
+    wall_time: Annotated[str, typer.Option(help="seconds after which to stop cleanly", metavar="NUMBER")] = "inf",
     overwrite: Annotated[bool, typer.Option(help="replace existing files")] = False,
 ) -> None:
     """Run a spec file."""
-    _execute(read_spec(spec), overwrite)
+    _execute(read_spec(spec), overwrite, _checkpoint(checkpoint, interval, wall_time, overwrite))
 
 
 @app.command()
@@ -107,7 +268,10 @@ def plot(
 ) -> None:
     """Draw a saved run."""
     must(Path(figure).suffix.lower() in FIGURES, "figure", f"end in {', '.join(FIGURES)}", figure)
-    load(data).plot(figure, overwrite)
+    found = load(data)
+    if not isinstance(found, Run):
+        raise InputError(f"File {data!r} must hold a run to be drawn, but holds a sweep.")
+    found.plot(figure, overwrite)
     Console(soft_wrap=True).print(f"wrote {figure}", highlight=False, markup=False)
 
 
@@ -167,27 +331,27 @@ def _value(word: str) -> Any:
         return float(word) if word in ("inf", "-inf") else word
 
 
-def _execute(spec: Spec, overwrite: bool) -> None:
-    """Charge as a spec says, print the card, write the files."""
-    for path in (spec.output.data, spec.output.figure):
-        if path and Path(path).exists() and (not overwrite or Path(path).is_dir()):
+def _check_new(path: str | None, overwrite: bool) -> None:
+    """Raise unless a file can be written there."""
+    if path:
+        if Path(path).exists() and (not overwrite or Path(path).is_dir()):
             raise InputError(f"File {path!r} must not exist yet, but does: choose another name" +
                              ("." if Path(path).is_dir() else " or pass --overwrite."))
-        if path and not os.access(folder := Path(path).resolve().parent, os.W_OK):
+        if not os.access(folder := Path(path).resolve().parent, os.W_OK):
             raise InputError(f"File {path!r} must lie in a folder that exists and can be written to, but "
                              f"{str(folder)!r} is none.")
+
+
+def _execute(spec: Spec, overwrite: bool, checkpoint: Checkpoint | None) -> None:
+    """Charge as a spec says, print the card, write the files."""
+    for path in (spec.output.data, spec.output.figure):
+        _check_new(path, overwrite)
     parameters = {k: v for k, v in spec.model.items() if k != "name"}
     battery: Battery = build_battery(catalogue(), spec.model["name"], parameters)
     solver: Method | None = spec.solver()
     result = charge_battery(battery, spec.grid(), method=solver, truncation=spec.cut(), audits=spec.audits,
-                            bars=spec.bars)
-    console = Console(soft_wrap=True)
-    console.print(str(result), highlight=False, markup=False)
-    if spec.output.data:
-        console.print(f"wrote {result.save(spec.output.data, overwrite)}", highlight=False, markup=False)
-    if spec.output.figure:
-        result.plot(spec.output.figure, overwrite)
-        console.print(f"wrote {spec.output.figure}", highlight=False, markup=False)
+                            bars=spec.bars, checkpoint=checkpoint)
+    _show(result, spec.output.data, spec.output.figure, overwrite)
 
 
 def main() -> None:
@@ -202,6 +366,8 @@ def main() -> None:
             raise typer.Abort
     except InputError as error:
         _complain(str(error))
+    except StoppedError as stop:
+        _complain(str(stop), code=STOPPED[stop.by])
     except _UsageError as error:
         help_of = " ".join(["mps-battery", *(w for w in words[:1] if w in commands), "--help"])
         message = " ".join(error.format_message().rstrip(".").split())     # type: ignore[attr-defined]

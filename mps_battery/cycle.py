@@ -216,12 +216,13 @@ def cycle(battery: Battery, strokes: Sequence[Stroke], cycles: int = 1, *, metho
         if not bars:
             error_bars = xr.Dataset()
         elif main.exact:
-            error_bars = bars_from(data, data, 1)
+            error_bars = bars_from(data, data, np.arange(data.sizes["time"]))
         else:
             loose = _Lane(battery, steps, method, truncation, record, coarse=True)
             loose.run(cycles, rng, [o.index for o in main.outcomes])
             safety = SAFETY_DENSITY if mixed else SAFETY
-            error_bars = bars_from(data, loose.dataset(), 1, safety, truncation.weight)
+            everywhere = np.arange(data.sizes["time"])
+            error_bars = bars_from(data, loose.dataset(), everywhere, safety, truncation.weight)
     error_bars = main.labelled(error_bars) if bars else error_bars
     return Cycles(main.labelled(data), error_bars, tuple(main.outcomes), main.state, main.discarded, main.largest_bond)
 

@@ -37,8 +37,9 @@ from mps_battery.evolve.tenpy import Tenpy
 from mps_battery.liouville import generator
 from mps_battery.measure.mixed import MixedObservables
 from mps_battery.measure.snapshot import Observables
+from mps_battery.progress import Progress
 from mps_battery.record import Table
-from mps_battery.run import Lane, Progress, Recipe, Run, budget_of, card_of, describe
+from mps_battery.run import Lane, Recipe, Run, budget_of, card_of, describe
 from mps_battery.tensors.truncation import Truncation
 
 Array = np.ndarray

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import resource
 import sys
-import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
-from mps_battery.audit import Audit, with_audits
+from mps_battery.audit import Audit
 from mps_battery.audit import audits as audits_of
 from mps_battery.battery import Battery, Schedule
 from mps_battery.budget import (
@@ -23,28 +24,33 @@ from mps_battery.budget import (
     SAFETY_DENSITY,
     SAFETY_PROJECTED,
     Budget,
-    bars_from,
-    proven_bars,
     relative_bars,
-    shared_times,
 )
+from mps_battery.checkpoint import Checkpoint
 from mps_battery.checks import InputError, must
-from mps_battery.evolve.choose import Method, choose, choose_proven, coarser
+from mps_battery.evolve.choose import Method
 from mps_battery.evolve.exact import Exact
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import CentreEvolution
-from mps_battery.liouville import generator
+from mps_battery.evolve.tenpy import TenpyEvolution
 from mps_battery.measure.cutoff import top_population, watched_modes
 from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
 from mps_battery.measure.quantity import Quantity, TwoTimeQuantity
 from mps_battery.measure.snapshot import Observables, Snapshot
-from mps_battery.record import Table, standard_record
+from mps_battery.progress import Progress
+from mps_battery.record import Table
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
 
 ONE_THREAD_BELOW = 192
 """Up to this bond BLAS is kept to one thread: more threads wait longer than they work."""
+
+
+LEG = 16
+"""Most steps between two safe points. Layers of gates are not merged across one, which costs less than 1 %."""
+NOTED = ("states", "least_eigenvalue", "generator_energies", "capped_at", "discarded", "proven", "cutoff_population")
+"""What a lane notes beside its record."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ class Run:
 def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Method | None = None,
            truncation: Truncation | None = None, record: Mapping[str, Quantity] | None = None, audits: bool = False,
            bars: bool | Literal["rigorous"] = True, trust: float = 1e-2, keep_states: bool = False,
-           progress: bool | None = None) -> Run:
+           checkpoint: Checkpoint | None = None, progress: bool | None = None) -> Run:
     """Charge a battery and record what it stores.
 
     Beside the run itself a second one with twice the step and a hundred times the discarded weight is evolved, at less
@@ -152,6 +158,7 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
             that cannot get an estimate. attrs["kind"] says which it is.
         trust: Largest bar, relative to the largest value of its quantity, that counts as trusted in `t_trust`.
         keep_states: Whether to keep the state at every time.
+        checkpoint: Where to write down, at intervals, what `resume` needs to go on; None writes nothing.
         progress: Whether to show a progress bar; None shows it on a terminal only.
 
     Returns:
@@ -159,49 +166,12 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
 
     Raises:
         InputError: If an argument does not make sense; the sentence says which and why.
+        StoppedError: If a signal or the wall time of the checkpoint ended it.
     """
-    if not isinstance(battery, Battery):
-        raise InputError(f"Argument `battery` must be a Battery, but is {type(battery).__name__}.")
-    grid = check_times(times)
-    must(isinstance(bars, bool) or bars == "rigorous", "bars", "be True, False or 'rigorous'", bars)
-    proven = bars == "rigorous"
-    truncation = truncation if truncation is not None else Truncation()
-    must(isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
-    must(isinstance(trust, int | float) and trust > 0, "trust", "be a positive number", trust)
-    table = Table(standard_record(battery) if record is None else record, battery)
-    asked = set(table.record)
-    if audits:
-        table = Table(with_audits(table.record, battery), battery)
-    begun = clock.perf_counter()
-    schedule = generator(battery)
-    method, why = (choose_proven if proven else choose)(schedule, method, truncation, grid)
-    observables = MixedObservables(battery) if battery.mixed else Observables(battery)
-    start = observables.start
-    with_bars = bool(bars) and not isinstance(method, Exact) and len(grid) > 1
-    with Progress(progress, battery.name, grid[-1] - grid[0], parts=1.4 if with_bars else 1.0) as bar:
-        main = Lane(method, start, observables, schedule, truncation, table, grid, np.arange(len(grid)), proven=proven)
-        main.run(bar, 1.0, keep_states, watch=True)
-        coarse = None
-        if with_bars and not (proven and main.all_proven):
-            stride = 2 if np.min(np.diff(grid)) <= method.dt else 1  # type: ignore[union-attr]
-            loose_method, loose = coarser(method, truncation)
-            coarse = Lane(loose_method, start, observables, schedule, loose, Table(table.record, battery), grid,
-                          shared_times(len(grid), stride))
-            coarse.run(bar, 0.4)
-    data = main.dataset()
-    if coarse is not None:
-        error_bars = bars_from(data, coarse.dataset(), stride, main.safety(), truncation.weight, main.drift())
-    else:
-        error_bars = bars_from(data, data, 1) if isinstance(method, Exact) and bars else xr.Dataset()
-    if proven:
-        error_bars = error_bars.assign(proven_bars(data, main.proven))
-    budget = budget_of(main, data, error_bars.drop_vars(set(table.record) - asked, errors="ignore"), trust)
-    card = card_of(battery, method, why, truncation, data, clock.perf_counter() - begun)
-    recipe = Recipe(battery, method, truncation, table.record, trust, data, np.array(main.discarded),
-                    steps_between(grid, method))
-    outcome = _outcome(method, why, truncation, budget, grid) + budget.cutoff_warning
-    return Run(data, error_bars, outcome, budget, card, main.evolution.state,
-               tuple(main.states), recipe)
+    from mps_battery.job import Job
+
+    job = Job.of(battery, times, method, truncation, record, audits, bars, trust, keep_states)
+    return job.begin(checkpoint, progress)
 
 
 def check_times(times: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -224,6 +194,12 @@ def steps_between(grid: np.ndarray, method: Method) -> np.ndarray:
     return np.maximum(1, np.ceil(np.diff(grid) / longest - 1e-9)).astype(int)
 
 
+@cache
+def libraries() -> ThreadpoolController:
+    """The libraries that have threads; to look for them takes longer than many a step."""
+    return ThreadpoolController()
+
+
 class Lane:
     """One evolution with its record, at some of the times.
 
@@ -236,7 +212,8 @@ class Lane:
         table: What is recorded.
         grid: All times.
         visits: Indices of the times to visit.
-        pieces: Into how many calls of `advance`, equal in length, the way to each visit is cut; None for one.
+        pieces: Into how many legs, equal in length, the way to each visit is cut; None for the fewest of at most
+            `LEG` steps. Behind every leg is a safe point, where the lane may be left and taken up again.
         proven: Whether every quantity is asked for its rigorous bar.
     """
 
@@ -255,24 +232,65 @@ class Lane:
         self.capped_at: list[bool] = []
         self.discarded: list[float] = []
         self.proven: dict[str, list[Any]] = {name: [] for name in table.record} if proven else {}
-        self._pieces = np.ones(len(visits), dtype=int) if pieces is None else pieces
+        self._pieces, self._position = pieces, 0
         self.modes = watched_modes(observables.battery, start)
         self.cutoff_population = 0.0
         self._conserves = schedule.constant and not observables.battery.jumps
 
-    def run(self, bar: Progress, share: float, keep_states: bool = False, watch: bool = False) -> None:
+    def run(self, bar: Progress, share: float, keep_states: bool = False, watch: bool = False,
+            pause: Callable[[], None] | None = None) -> None:
         """Visit the times; BLAS gets more than one thread only where bonds are large."""
-        before = float(self.grid[0])
-        for k, pieces in zip(self.visits, self._pieces, strict=True):
-            t = float(self.grid[k])
+        before = self.evolution.time
+        for time, visited in self._legs()[self._position:]:
             small = self.evolution.ledger.max_bond <= ONE_THREAD_BELOW
-            with threadpool_limits(1 if small else None, user_api="blas"):
-                for stop in np.linspace(before, t, pieces + 1)[1:]:
-                    for evolution in (self.evolution, *self.companions.values()):
-                        evolution.advance(float(stop))
-                self._visit(t, keep_states, watch)
-            bar.advance(share * (t - before))
+            with libraries().limit(limits=1, user_api="blas") if small else nullcontext():
+                for evolution in (self.evolution, *self.companions.values()):
+                    evolution.advance(time)
+                if visited:
+                    self._visit(time, keep_states, watch)
+            self._position += 1
+            bar.advance(share * (time - before))
+            before = time
+            if not isinstance(self.evolution, TenpyEvolution):
+                self._recall_states(self._remember_states())
+                if pause is not None:
+                    pause()
+
+    def _legs(self) -> list[tuple[float, bool]]:
+        """The times at which the evolution pauses, and whether it is measured there."""
+        legs, before = [], float(self.grid[0])
+        for j, k in enumerate(self.visits):
+            t = float(self.grid[k])
+            if self._pieces is not None:
+                marks, count = np.arange(1, self._pieces[j] + 1), int(self._pieces[j])
+            else:
+                count = int(steps_between(np.array([before, t]), self.method)[0])
+                marks = np.unique(np.r_[np.arange(LEG, count, LEG), count])
+            legs += [(before + (t - before) * m / count, False) for m in marks[:-1]] + [(t, True)]
             before = t
+        return legs
+
+    def _remember_states(self) -> list[dict[str, Any]]:
+        return [e.memory() for e in (self.evolution, *self.companions.values())]  # type: ignore[union-attr]
+
+    def _recall_states(self, memories: list[dict[str, Any]]) -> None:
+        """What goes on from a safe point is what a file would give back: the same numbers in the same order."""
+        for evolution, memory in zip((self.evolution, *self.companions.values()), memories, strict=True):
+            evolution.recall(memory)  # type: ignore[union-attr]
+
+    def memory(self) -> dict[str, Any]:
+        """All that `recall` needs to go on from the last safe point."""
+        return {"evolutions": self._remember_states(), "position": self._position,
+                "rows": {name: np.array(rows) for name, rows in self.table.rows.items()},
+                "noted": {name: getattr(self, name) for name in NOTED}}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory of a lane with the same arguments."""
+        self._recall_states(memory["evolutions"])
+        self._position = memory["position"]
+        self.table.rows = {name: list(rows) for name, rows in memory["rows"].items()}
+        for name, value in memory["noted"].items():
+            setattr(self, name, value)
 
     def _visit(self, t: float, keep_states: bool, watch: bool) -> None:
         """Measure at a time that the evolution has reached."""
@@ -360,7 +378,8 @@ def budget_of(lane: Lane, data: xr.Dataset, bars: xr.Dataset, trust: float) -> B
         cutoff_population=lane.cutoff_population if lane.modes else None)
 
 
-def _outcome(method: Method, why: str, truncation: Truncation, budget: Budget, grid: np.ndarray) -> str:
+def outcome_of(method: Method, why: str, truncation: Truncation, budget: Budget, grid: np.ndarray) -> str:
+    """What happened, in a sentence."""
     how = f"Reached t = {grid[-1]:g} by {describe(method)}, because {why}" if why != "asked for" else \
         f"Reached t = {grid[-1]:g} by {describe(method)}, as asked"
     if budget.t_trust >= grid[-1]:
@@ -393,30 +412,3 @@ def card_of(battery: Battery, method: Method, why: str, truncation: Truncation, 
         "bond_cap": truncation.bond, "weight": truncation.weight, "times": int(data.sizes["time"]),
         "wall_seconds": round(wall, 3), "peak_megabytes": round(peak, 1), "version": __version__,
     }
-
-
-class Progress:
-    """A progress bar on a terminal, silence elsewhere."""
-
-    def __init__(self, wanted: bool | None, name: str, span: float, parts: float) -> None:
-        self._bar: Any = None
-        if wanted or (wanted is None and sys.stderr.isatty()):
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task(f"charging {name}", total=max(span * parts, 1e-12))
-
-    def __enter__(self) -> Progress:
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def advance(self, amount: float) -> None:
-        """Move on by a share of the time span."""
-        if self._bar:
-            self._bar.advance(self._task, amount)

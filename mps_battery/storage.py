@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -23,6 +24,7 @@ from mps_battery.checks import InputError
 
 if TYPE_CHECKING:
     from mps_battery.run import Run
+    from mps_battery.sweep import Sweep
 
 SCHEMA = 1
 """Version of the file layout; files of a newer one are refused."""
@@ -81,8 +83,19 @@ def save(run: Run, path: str | Path, overwrite: bool = False) -> Path:
     data, bars = _real_parts(run.data), _real_parts(run.bars)
     header = {"mps_battery_schema": SCHEMA, "outcome": run.outcome, "budget": json.dumps(run.budget.as_dict()),
               "card": json.dumps(dict(run.card), default=_plain)}
+    return _write(path, overwrite, data.assign_attrs(header), bars)
+
+
+def save_table(table: Sweep, path: str | Path, overwrite: bool = False) -> Path:
+    """Write a sweep; see `Sweep.save`."""
+    header = {"mps_battery_schema": SCHEMA, "outcome": table.outcome, "sweep": json.dumps(dict(table.card))}
+    return _write(Path(path), overwrite, _real_parts(table.data).assign_attrs({**table.data.attrs, **header}),
+                  _real_parts(table.bars))
+
+
+def _write(path: Path, overwrite: bool, data: xr.Dataset, bars: xr.Dataset) -> Path:
     with atomic(path, overwrite) as aside:
-        data.assign_attrs(header).to_netcdf(aside, engine="h5netcdf", mode="w")
+        data.to_netcdf(aside, engine="h5netcdf", mode="w")
         bars.to_netcdf(aside, engine="h5netcdf", mode="a", group="bars")
         seal(aside)
     return path
@@ -95,7 +108,8 @@ def seal(path: Path) -> None:
         file.write(SEAL + digest)
 
 
-def _check_seal(path: Path) -> None:
+def check_seal(path: Path) -> None:
+    """Raise unless a file ends in the checksum of all bytes before it."""
     end = path.stat().st_size - len(SEAL) - hashlib.sha256().digest_size
     with open(path, "rb") as file:
         file.seek(max(end, 0))
@@ -116,18 +130,22 @@ def _digest(path: Path, length: int) -> bytes:
     return digest.digest()
 
 
-def load(path: str | Path) -> Run:
-    """Read a run that `Run.save` wrote; its states are not in the file.
+def load(path: str | Path) -> Run | Sweep:
+    """Read what `Run.save` or `Sweep.save` wrote; states are not in the file.
 
     Raises:
-        InputError: If the file is missing, damaged, not a run, or of a newer schema.
+        InputError: If the file is missing, damaged, of another program, or of a newer schema.
     """
     from mps_battery.run import Run
+    from mps_battery.sweep import Sweep
 
     path = Path(path)
     if not path.is_file():
         raise InputError(f"Argument `path` must name an existing file, but {str(path)!r} is none.")
-    _check_seal(path)
+    check_seal(path)
+    with h5py.File(path) as file:
+        if "mps_battery_checkpoint" in file.attrs:
+            raise InputError(f"File {str(path)!r} must be a result, but is a checkpoint: resume() goes on from it.")
     with xr.open_dataset(path, engine="h5netcdf") as opened:
         data = opened.load()
     header = dict(data.attrs)
@@ -137,6 +155,9 @@ def load(path: str | Path) -> Run:
                          f"{int(header['mps_battery_schema'])}: update mps_battery.")
     with xr.open_dataset(path, engine="h5netcdf", group="bars") as opened:
         bars = opened.load()
+    if "sweep" in header:
+        data.attrs = {k: v for k, v in header.items() if k not in ("mps_battery_schema", "outcome", "sweep")}
+        return Sweep(_complex_parts(data), _complex_parts(bars), str(header["outcome"]), json.loads(header["sweep"]))
     return Run(_complex_parts(data), _complex_parts(bars), str(header["outcome"]),
                Budget(**json.loads(header["budget"])), json.loads(header["card"]))
 

@@ -215,8 +215,8 @@ def test_help_of_charge_names_its_options(program):
     code, out, _ = program("charge --help")
     assert code == 0
     options = {p for p in inspect.signature(cli.charge).parameters} - {"context", "model"}
-    assert len(options) == 13
-    assert all(f"--{option}" in out for option in options)
+    assert len(options) == 16
+    assert all(f"--{option.replace('_', '-')}" in out for option in options)
 
 
 def test_an_interrupt_ends_in_one_sentence(program, monkeypatch):
@@ -254,3 +254,52 @@ def test_every_setting_of_a_method_can_stand_in_a_spec():
     settings = {field.name for kind in METHODS.values() for field in dataclasses.fields(kind)}
     assert set(MethodTable.model_fields) == settings | {"name"}
     assert all(MethodTable(name=name) for name in METHODS)
+
+
+# -- sweeps and checkpoints ----------------------------------------------------------------------------------------
+SWEEP = "sweep mbl --cells 4 --disorder 1,8 --realisations 3 --seed 7 --times 0,1,4 --record imbalance,entropy"
+
+
+def test_sweep_shows_its_card_and_writes_its_table(program):
+    code, out, err = program(SWEEP + " --output table.nc")
+    assert (code, err) == (0, "")
+    table = mb.load("table.nc")
+    assert out == f"{table}\nwrote table.nc\n"
+    assert table.data["imbalance"].dims == ("disorder", "realisation", "time")
+    same = mb.sweep(catalogue()["mbl"], {"cells": 4, "disorder": [1, 8]}, realisations=3, times=[0, 1, 4], seed=7,
+                    record={"imbalance": mb.measure.Imbalance(), "entropy": mb.Entropy()})
+    xr.testing.assert_identical(table.data, same.data)
+    assert program(SWEEP + " --output table.nc")[0] == 2
+    code, _, err = program("plot table.nc a.png")
+    assert (code, err) == (2, "mps-battery: File 'table.nc' must hold a run to be drawn, but holds a sweep.\n")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ("sweep mbll", "Unknown model 'mbll': did you mean 'mbl'?"),
+    ("sweep mbl --cells 4 --times 1,a", "Key `times.0` must be a number, but is '1,a'."),
+    ("sweep mbl --cells 4 --record energie", "Unknown quantity 'energie' in option --record: did you mean 'energy'?"),
+    ("sweep mbl --cells 4 --workers 2 --scheduler a", "Option --workers must be the only one of --workers,"),
+    ("sweep mbl --cells 4 --workers a", "Argument `workers` must be None or an integer of at least 1, but is 'a'."),
+    ("sweep mbl --cells 4 --error energy", "Argument `error` must be written as name=number,..., but is 'energy='."),
+    ("charge xxz --cells 3 --wall-time 3", "Option --checkpoint must be given where --wall-time is, but is empty."),
+    ("resume none.h5", "Argument `path` must name an existing file, but 'none.h5' is none."),
+])
+def test_mistakes_in_sweeps_and_checkpoints(program, words, said):
+    code, out, err = program(words)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"mps-battery: {said}")
+
+
+def test_a_run_out_of_time_is_resumed_and_extended(program):
+    code, out, err = program(LARGER + " --checkpoint job.h5 --wall-time 1e-9 --output run.nc")
+    assert (code, out) == (75, "")
+    assert err == "mps-battery: Stopped by wall time; all that was done is in 'job.h5': resume it.\n"
+    code, out, err = program("resume job.h5 --output run.nc --figure run.png")
+    assert (code, err) == (0, "")
+    whole = mb.charge(catalogue()["xxz"](cells=11), [0.0, 0.1, 0.2])
+    xr.testing.assert_identical(mb.load("run.nc").data, whole.data)
+    assert program("resume job.h5 --times 0.3,0.4")[0] == 0
+    assert mb.resume("job.h5").data["time"].values.tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    code, _, err = program(LARGER + " --checkpoint job.h5")
+    assert code == 2
+    assert "exists: resume it" in err

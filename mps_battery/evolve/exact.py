@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from mps_battery.battery import Schedule
 from mps_battery.checks import InputError, must, number
 from mps_battery.evolve.halves import Halves
+from mps_battery.evolve.products import digits
 from mps_battery.tensors import krylov
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
@@ -90,9 +91,9 @@ class ExactEvolution:
             for block, e, u in self._spectrum:
                 self._vector[block] = u @ (np.exp(-1j * e * span) * (u.conj().T @ self._vector[block]))
         elif self._schedule.constant and self._open and self._vector.size <= DIAGONALISED:
-            key = round(span, 14)
+            key = digits(span)
             if key not in self._propagators:
-                self._propagators[key] = scipy.linalg.expm(span * sum(self._parts).toarray())
+                self._propagators[key] = scipy.linalg.expm(key * sum(self._parts).toarray())
             self._vector = self._propagators[key] @ self._vector
         elif self._schedule.constant:
             exponential = krylov.general_exponential if self._open else krylov.exponential
@@ -103,6 +104,14 @@ class ExactEvolution:
             self._vector = self._integrate(time)
         self.time = time
         self.ledger.max_bond = max(self.ledger.max_bond, *self.state.bonds, 1)
+
+    def memory(self) -> dict[str, Any]:
+        """All that the way onwards depends on."""
+        return {"time": self.time, "ledger": replace(self.ledger), "vector": np.ascontiguousarray(self._vector)}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+        self.time, self.ledger, self._vector = memory["time"], memory["ledger"], memory["vector"]
 
     def _integrate(self, time: float) -> Array:
         def slope(t: float, v: Array) -> Array:

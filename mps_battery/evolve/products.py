@@ -44,3 +44,8 @@ def merged(steps: int, order: int, stages: int = 5) -> list[tuple[int, float]]:
         else:
             out.append((parity, fraction))
     return out
+
+
+def digits(duration: float) -> float:
+    """A duration to 13 digits: gates of durations equal but for rounding are made once, and always from this one."""
+    return float(f"{duration:.12e}")

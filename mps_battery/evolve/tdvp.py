@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -101,6 +102,15 @@ class TDVPEvolution:
                 for values, duration in self._schedule.pieces(time - span + k * dt, dt, self.method.order):
                     self._step(self._generator(values), duration)
         self.time = time
+
+    def memory(self) -> dict[str, Any]:
+        """All that the way onwards depends on, arrays in C order."""
+        return {"time": self.time, "ledger": replace(self.ledger),
+                "tensors": [np.ascontiguousarray(t) for t in self._tensors]}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+        self.time, self.ledger, self._tensors = memory["time"], memory["ledger"], memory["tensors"]
 
     def _small(self) -> bool:
         """Whether the bonds are still so small that Taylor steps are better than projected ones."""

@@ -9,7 +9,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from mps_battery.battery import Schedule
 from mps_battery.checks import must, number, whole
 from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
 from mps_battery.evolve.graded import GradedTrain, Grading
-from mps_battery.evolve.products import cheapest, layers, merged
+from mps_battery.evolve.products import cheapest, digits, layers, merged
 from mps_battery.evolve.trotter import StepError
 from mps_battery.evolve.walk import WalkEvolution
 from mps_battery.tensors import trains
@@ -97,6 +97,19 @@ class Evolution(ABC):
     @abstractmethod
     def state(self) -> MPS | Density:
         """The present state."""
+
+    @abstractmethod
+    def memory(self) -> dict[str, Any]:
+        """All that the way onwards depends on, arrays in C order."""
+
+    @abstractmethod
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+
+    def _room(self) -> None:
+        """Forget gates before there are too many of them: each can be made again, the same to the last bit."""
+        if len(self._gates) > MOST_GATES:
+            self._gates.clear()
 
     @abstractmethod
     def _run(self, sequence: list[tuple[int, float]], values: Array, dt: float) -> None:
@@ -199,12 +212,26 @@ class CentreEvolution(Evolution):
         rounding = ROUNDING * (self.ledger.truncations + len(self._sites))
         return min(1.0, self.ledger.state_error + self.splitting_error() + rounding)
 
+    def memory(self) -> dict[str, Any]:
+        """Blocks, centre, ledger and steps."""
+        blocks = [{key: np.ascontiguousarray(a) for key, a in site.items()} for site in self._chain.blocks]
+        return {"time": self.time, "ledger": replace(self.ledger), "blocks": blocks, "center": self._chain.center,
+                "steps": dict(self._steps)}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+        self.time, self.ledger = memory["time"], memory["ledger"]
+        self._chain.blocks, self._chain.center = memory["blocks"], memory["center"]
+        self._steps = Counter(memory["steps"])
+
     def _run(self, sequence: list[tuple[int, float]], values: Array, dt: float) -> None:
+        self._room()
         for parity, fraction in sequence:
-            key = (parity, round(fraction * dt, 14))
+            tau = digits(fraction * dt)
+            key = (parity, tau)
             if key not in self._gates:
                 totals = self._totals(parity, values)
-                gates = real_gates(totals, fraction * dt) if self._open else unitary_gates(totals, fraction * dt)
+                gates = real_gates(totals, tau) if self._open else unitary_gates(totals, tau)
                 grading = self._chain.grading
                 self._gates[key] = [grading.gate(parity + 2 * k, g) for k, g in enumerate(gates)]
             self._chain.layer(self._gates[key], parity, self.truncation, self.ledger)
@@ -232,10 +259,33 @@ class HastingsEvolution(Evolution):
             return MPS(self._sites, [t.transpose(1, 0, 2) for t in tensors], 0, schmidt)
         return MPS(self._sites, [t.transpose(1, 0, 2) for t in self._tensors], 0, list(self._schmidt))
 
+    def memory(self) -> dict[str, Any]:
+        """Tensors with Schmidt values, dense or in blocks, and the ledger."""
+        def tidy(arrays: Any) -> Any:
+            return {k: np.ascontiguousarray(a) for k, a in arrays.items()} if isinstance(arrays, dict) else \
+                np.ascontiguousarray(arrays)
+
+        tensors, schmidt = (self._tensors, self._schmidt) if self._chain is None else \
+            (self._chain.blocks, self._chain.schmidt)
+        return {"time": self.time, "ledger": replace(self.ledger), "blocked": self._chain is not None,
+                "may_block": self._may_block, "tensors": [tidy(t) for t in tensors],
+                "schmidt": [tidy(s) for s in schmidt]}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+        self.time, self.ledger, self._may_block = memory["time"], memory["ledger"], memory["may_block"]
+        if memory["blocked"]:
+            if self._chain is None:
+                self._gates.clear()
+            self._chain = BlockChain(list(self._charges), memory["tensors"], memory["schmidt"])
+        else:
+            self._tensors, self._schmidt = memory["tensors"], memory["schmidt"]
+
     def _run(self, sequence: list[tuple[int, float]], values: Array, dt: float) -> None:
+        self._room()
         for parity, fraction in sequence:
             self._block_if_large()
-            gates = self._layer_gates(parity, fraction * dt, values)
+            gates = self._layer_gates(parity, digits(fraction * dt), values)
             if self._chain is not None:
                 self._chain.layer(gates, parity, self.truncation, self.ledger)
             else:
@@ -252,7 +302,7 @@ class HastingsEvolution(Evolution):
             self._gates.clear()
 
     def _layer_gates(self, parity: int, tau: float, values: Array) -> list[Any]:
-        key = (parity, round(tau, 14))
+        key = (parity, tau)
         if key not in self._gates:
             gates, c = unitary_gates(self._totals(parity, values), tau), self._charges
             self._gates[key] = gates if self._chain is None else [
@@ -277,6 +327,8 @@ def unitary_gates(bonds: Sequence[Array], tau: float) -> list[Array]:
     return [gate for h in bonds for gate in unitary_gates([h], tau)]
 
 
+MOST_GATES = 256
+"""Layers of gates that are kept."""
 STACK = 64
 """Bonds of equal shape that go through LAPACK in one call; more would leave the cache."""
 

@@ -6,6 +6,7 @@ all of them is docs/measures.md.
 
 from mps_battery.measure.expectation import Correlator as Correlator
 from mps_battery.measure.expectation import Expect as Expect
+from mps_battery.measure.expectation import Imbalance as Imbalance
 from mps_battery.measure.expectation import Reduced as Reduced
 from mps_battery.measure.flows.audits import BernsteinBound as BernsteinBound
 from mps_battery.measure.flows.audits import FisherBound as FisherBound

@@ -10,8 +10,10 @@ import numpy as np
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must, shown, unknown, whole
 from mps_battery.measure import bounds
+from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
 from mps_battery.measure.quantity import Quantity
-from mps_battery.measure.snapshot import Snapshot
+from mps_battery.measure.snapshot import Observables, Snapshot
+from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import check_sites
 from mps_battery.terms import Terms
 
@@ -59,6 +61,41 @@ class Expect(Quantity):
             return bounds.of_terms(snapshot, self.what, distance)
         return np.array([bounds.of_matrix(snapshot.battery.sites[n].operator(self.what), snapshot.site_densities[n],
                                           distance) for n in self._sites(snapshot.battery)])
+
+
+@dataclass(frozen=True)
+class Imbalance(Quantity):
+    """How much of a pattern is left: sum_n z_n(0) z_n(t) / sum_n z_n(0)^2 with z_n = <Z_n> over all sites that have Z.
+
+    From the Néel state it is the staggered magnetisation a site, (1/N) sum_n (-1)^n <Z_n>; it stays finite where the
+    chain is localised [Schreiber et al. 2015, Science 349, 842].
+    """
+
+    unit = "1"
+
+    def axes(self, battery: Battery) -> Mapping[str, list]:
+        """A number."""
+        Expect("Z").axes(battery)
+        return {}
+
+    def measure(self, snapshot: Snapshot) -> float:
+        """The overlap of the two patterns."""
+        before = snapshot.observables.once(_pattern)
+        must(np.linalg.norm(before) > 0, "record", "hold Imbalance for a start with a pattern of <Z> only", before)
+        return float(before @ _of_z(snapshot) / (before @ before))
+
+
+def _pattern(observables: Observables) -> Array:
+    """<Z_n> at the start."""
+    start = observables.start
+    if isinstance(start, Density):
+        assert isinstance(observables, MixedObservables)
+        return _of_z(MixedSnapshot(start, 0.0, observables))
+    return _of_z(Snapshot(start, 0.0, observables))
+
+
+def _of_z(snapshot: Snapshot) -> Array:
+    return np.asarray(Expect("Z").measure(snapshot)).real
 
 
 @dataclass(frozen=True)

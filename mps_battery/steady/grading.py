@@ -12,6 +12,7 @@ Parity (q mod 2) needs no pairs, since q = -q: everything stays in the real Herm
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,7 +114,7 @@ def weak_charge(sites: Sequence[DensitySite]) -> Grading:
     for s in sites:
         c, d = np.asarray(s.site.charges), s.site.d
         charges, bar, unitary = np.zeros(d * d, dtype=int), np.arange(d * d), np.eye(d * d, dtype=complex)
-        for n, (j, k) in enumerate((j, k) for j in range(d) for k in range(j + 1, d)):
+        for n, (j, k) in enumerate(itertools.combinations(range(d), 2)):
             if c[j] != c[k]:
                 pair = [2 * n + 1, 2 * n + 2]
                 charges[pair], bar[pair] = (c[j] - c[k], c[k] - c[j]), pair[::-1]
@@ -323,7 +324,7 @@ class Entries:
     def scatter(self, unknowns: Array, shape: tuple[int, ...]) -> Array:
         """The tensor of real unknowns."""
         f, p = self.halves
-        out = np.zeros(int(np.prod(shape)), dtype=self.dtype)
+        out: Array = np.zeros(int(np.prod(shape)), dtype=self.dtype)
         if p:
             pair = (unknowns[f:f + p] + 1j * unknowns[f + p:]) / np.sqrt(2)
             unknowns = np.concatenate([unknowns[:f], pair, pair.conj()])

@@ -16,14 +16,12 @@ class LocalOperator:
     application then multiplies small dense matrices only, of all blocks of one left leg at a time.
 
     Args:
-        left: Left environment, bL w kL.
-        w: Tensor of the operator, wL wR p p*.
-        right: Right environment, bR w kR.
+        ends: Left environment, tensor of the operator (wL wR p p*), right environment.
         entries: The entries of the tensor, as real unknowns.
     """
 
-    def __init__(self, left: Array, w: Array, right: Array, entries: Entries) -> None:
-        self.entries = entries
+    def __init__(self, ends: tuple[Array, Array, Array], entries: Entries) -> None:
+        (left, w, right), self.entries = ends, entries
         self._columns = [*entries.own, *entries.first, *entries.second]
         self._rows = [*entries.own, *entries.first]
         self._ends = np.cumsum([0, *(len(a) * len(p) * len(b) for a, p, b in self._columns)])
@@ -34,8 +32,7 @@ class LocalOperator:
                 by_left.setdefault(a.tobytes(), []).append(i)
             for rows in by_left.values():
                 a = self._rows[rows[0]][0]
-                open_left = np.any(w[:, :, :, q] != 0, (1, 2, 3)) & np.any(left[np.ix_(a, range(left.shape[1]), c)]
-                                                                            != 0, (0, 2))
+                open_left = np.any(w[:, :, :, q] != 0, (1, 2, 3)) & np.any(left[a][:, :, c] != 0, (0, 2))
                 channels = np.flatnonzero(open_left)
                 if not len(channels):
                     continue
@@ -43,9 +40,9 @@ class LocalOperator:
                 last = []
                 for i in rows:
                     _, p, b = self._rows[i]
-                    piece = w[np.ix_(channels, range(w.shape[1]), p, q)]
+                    piece = w[channels][:, :, p][:, :, :, q]
                     out = np.flatnonzero(np.any(piece != 0, (0, 2, 3)) & np.any(
-                        right[np.ix_(b, range(right.shape[1]), d)] != 0, (0, 2)))
+                        right[b][:, :, d] != 0, (0, 2)))
                     if len(out):
                         middle = piece[:, out].transpose(2, 1, 0, 3).reshape(len(p) * len(out), -1)  # p wR; wL p*
                         end = right[np.ix_(b, out, d)].transpose(1, 2, 0).reshape(-1, len(b))         # wR kR; bR
@@ -60,7 +57,7 @@ class LocalOperator:
             unknowns = np.concatenate([unknowns[:f], pair, pair.conj()])
         out = np.zeros(self._ends[len(self._rows)], dtype=self._dtype)
         for j, size, first, last in self._plan:
-            c, q, d = self._columns[j]
+            c, _, d = self._columns[j]
             t = first @ unknowns[self._ends[j]:self._ends[j + 1]].reshape(len(c), -1)
             t = t.reshape(size, -1, len(d))                              # bL (wL p*) kR
             for i, middle, end in last:

@@ -16,7 +16,9 @@ import scipy.sparse.linalg
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
+from mps_battery import archive
 from mps_battery.battery import Battery
+from mps_battery.checkpoint import Checkpoint, Keeper
 from mps_battery.checks import InputError, must, number
 from mps_battery.evolve.choose import check_step, strength
 from mps_battery.evolve.tdvp import TDVP
@@ -152,7 +154,7 @@ class SteadyState:
 
 def steady_state(battery: Battery, *, method: Method | None = None, truncation: Truncation | None = None,
                  tolerance: float = 1e-8, start: Density | tuple[Density, Density] | None = None,
-                 seconds: float = np.inf,
+                 seconds: float = np.inf, checkpoint: Checkpoint | None = None,
                  progress: bool | None = None) -> SteadyState:
     """The density that the Hamiltonian and the jumps of a battery leave unchanged.
 
@@ -164,47 +166,67 @@ def steady_state(battery: Battery, *, method: Method | None = None, truncation: 
         start: Where to begin, such as the steady state of stronger dissipation; or those of the same chain with 2 k
             and k fewer sites, which are continued to this length (see `lengthen`); None relaxes from the identity.
         seconds: Wall time after which the best state so far is returned.
+        checkpoint: Where to write down, at intervals, what `resume` needs to go on; None writes nothing.
         progress: Whether to show residuals as they fall; None shows them on a terminal only.
 
     Returns:
         The state with certificate and an outcome that says when it did not converge.
+
+    Raises:
+        StoppedError: If a signal or the wall time of the checkpoint ended it.
     """
     if not isinstance(battery, Battery):
         raise InputError(f"Argument `battery` must be a Battery, but is {type(battery).__name__}.")
     must(len(battery.jumps) > 0, "battery", "have jumps: without them every eigenstate is steady", battery.name)
     must(number(tolerance) and 0 < tolerance < 1, "tolerance", "be a number between 0 and 1", tolerance)
     must(number(seconds) and seconds > 0, "seconds", "be a positive number", seconds)
+    must(checkpoint is None or isinstance(checkpoint, Checkpoint), "checkpoint", "be None or a Checkpoint", checkpoint)
     schedule = generator(battery)
     if not schedule.constant:
         raise InputError("Argument `battery` must have a constant Hamiltonian and constant rates for a steady state.")
     truncation = truncation if truncation is not None else Truncation(32, 1e-20)
-    total = schedule.parts[0][0].copy()
-    for terms, _ in schedule.parts[1:]:
-        total += terms
-    dimension = float(np.prod([float(s.d) for s in total.sites]))
+    dimension = float(np.prod([float(s.d) for s in schedule.sites]))
     why = "as asked"
     if method is None:
         method = Dense() if dimension <= DENSE_LIMIT else Sweeps()
         why = f"because the density has {dimension:.3g} dimensions"
-    begun = clock.perf_counter()
-    job = _Job(battery, total, truncation, tolerance, begun + seconds, progress)
     if isinstance(start, tuple) and len(start) == 2 and all(isinstance(x, Density) for x in start):
         start = continued(*start)
     if start is not None:
         must(isinstance(start, Density) and start.sites == battery.sites, "start",
              "be a Density on the sites of the battery, or two of 2 k and k fewer sites", start)
-    solvers = {Sweeps: _sweeps, Relaxation: _relax, Dense: _dense}
-    if type(method) not in solvers:
+    if not isinstance(method, Sweeps | Relaxation | Dense):
         raise InputError(f"Argument `method` must be Sweeps, Relaxation or Dense, but is {type(method).__name__}.")
-    state, earlier, multiplicity = solvers[type(method)](job, method, start)  # type: ignore[operator]
+    request = {"battery": battery, "method": method, "why": why, "truncation": truncation, "tolerance": tolerance,
+               "start": start, "seconds": seconds}
+    return solved(request, Keeper(checkpoint, "steady_state", lambda: archive.pack(request)), None, progress)
+
+
+def solved(request: Mapping[str, Any], keeper: Keeper, memory: Mapping[str, Any] | None, progress: bool | None
+           ) -> SteadyState:
+    """What was asked for, from the start or from what a checkpoint remembers."""
+    battery, method, truncation, tolerance = (request[k] for k in ("battery", "method", "truncation", "tolerance"))
+    begun = clock.perf_counter()
+    schedule = generator(battery)
+    total = schedule.parts[0][0].copy()
+    for terms, _ in schedule.parts[1:]:
+        total += terms
+    job = _Job(battery, total, truncation, tolerance, begun + request["seconds"], progress, keeper, memory)
+    with keeper:
+        if isinstance(method, Sweeps):
+            state, earlier, multiplicity = _sweeps(job, method, request["start"])
+        elif isinstance(method, Relaxation):
+            state, earlier, multiplicity = _relax(job, method, request["start"])
+        else:
+            state, earlier, multiplicity = _dense(job, method, request["start"])
     conserved = conserved_sums(battery) + (conserved_swap(battery) is not None)
     certificate = certify(battery, job.mpo, state, max(multiplicity, 1 + conserved), earlier)
     converged = certificate.residual <= tolerance and certificate.multiplicity == 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0 if sys.platform != "darwin" else 1024.0**2)
     card = {"model": battery.name, "parameters": dict(battery.parameters), "sites": len(battery.sites),
             "method": type(method).__name__, "bond_cap": truncation.bond, "tolerance": tolerance,
-            "wall_seconds": clock.perf_counter() - begun, "peak_megabytes": peak}
-    outcome = _outcome(method, why, certificate, tolerance, state)
+            "wall_seconds": keeper.elapsed, "peak_megabytes": peak}
+    outcome = _outcome(method, request["why"], certificate, tolerance, state)
     return SteadyState(state, earlier, certificate, outcome, converged, card, job.dataset())
 
 
@@ -223,7 +245,8 @@ class _Job:
     """What all methods share: the generator, limits, and a history."""
 
     def __init__(self, battery: Battery, total: Terms, truncation: Truncation, tolerance: float, deadline: float,
-                 progress: bool | None) -> None:
+                 progress: bool | None, keeper: Keeper, memory: Mapping[str, Any] | None) -> None:
+        self._keeper, self._memory = keeper, memory
         self.battery, self.total, self.truncation = battery, total, truncation
         self.tolerance, self.deadline = tolerance, deadline
         self.begun = clock.perf_counter()
@@ -235,6 +258,21 @@ class _Job:
         self.rows.append((residual, bond, clock.perf_counter() - self.begun))
         if self._shown:
             sys.stderr.write(f"{self.rows[-1][2]:8.1f} s  bond {bond:4d}  residual {residual:.2e}\n")
+
+    def pause(self, memory: dict[str, Any]) -> dict[str, Any]:
+        """A safe point: gives what the solver goes on from, at the first one of a resumed job what it remembers."""
+        if self._memory is not None:
+            memory, self._memory = dict(self._memory), None
+        else:
+            memory = archive.in_order({**memory, "rows": list(self.rows)})
+            self._keeper.pause(lambda: memory)
+        self.rows = memory.pop("rows")
+        return memory
+
+    @property
+    def resumed(self) -> bool:
+        """Whether a memory waits at the first safe point."""
+        return self._memory is not None
 
     @property
     def late(self) -> bool:
@@ -314,17 +352,21 @@ def _relax(job: _Job, method: Relaxation, start: Density | None) -> Solution:
     state = start if start is not None else Density.product(job.battery.sites, "mixed")
     dt = method.dt or 0.5 / strength(generator(job.battery), np.zeros(1))
     check_step(generator(job.battery), TEBD(dt=dt), job.truncation, np.array([0.0, 20 * dt]))
-    elapsed, earlier, cap = 0.0, state, job.truncation.bond
-    for step, bond in ((dt, max(1, 3 * cap // 4)), (dt / 2, cap)):
-        best, stale, before = np.inf, 0, state
-        while elapsed < method.longest and stale < 4 and not job.late and best > job.tolerance:
-            earlier, state = before, _relaxed(job, state, 20 * step, step, bond)
-            elapsed += 20 * step
-            now = job.residual(state)
-            job.note(now, max(state.bonds, default=1))
-            stale = stale + 1 if now > 0.98 * best else 0
-            best = min(best, now)
-    return state, earlier, 1
+    stages = [(dt, max(1, 3 * job.truncation.bond // 4)), (dt / 2, job.truncation.bond)]
+    m: dict[str, Any] = {"stage": 0, "elapsed": 0.0, "state": state, "earlier": None, "before": state, "best": np.inf,
+                         "stale": 0}
+    while m["stage"] < len(stages):
+        m = job.pause(m)
+        step, bond = stages[m["stage"]]
+        if m["elapsed"] >= method.longest or m["stale"] >= 4 or job.late or m["best"] <= job.tolerance:
+            m |= {"stage": m["stage"] + 1, "best": np.inf, "stale": 0, "before": m["state"]}
+            continue
+        m |= {"earlier": m["before"], "state": _relaxed(job, m["state"], 20 * step, step, bond)}
+        m["elapsed"] += 20 * step
+        now = job.residual(m["state"])
+        job.note(now, max(m["state"].bonds, default=1))
+        m |= {"stale": m["stale"] + 1 if now > 0.98 * m["best"] else 0, "best": min(m["best"], now)}
+    return m["state"], m["earlier"] or m["state"], 1
 
 
 def _stuck(fallen: list[float], sweeps: int, factor: float) -> bool:
@@ -338,19 +380,25 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
     cap, rate = job.truncation.bond, max(strength(generator(job.battery), np.zeros(1)), 1e-300)
     if start is None:
         start = Density.product(job.battery.sites, "mixed")
-        if job.total.reach <= 1 and len(job.battery.sites) > 1:
+        if job.total.reach <= 1 and len(job.battery.sites) > 1 and not job.resumed:
             start = _relaxed(job, start, RELAXED / rate, 0.5 / rate, min(cap, method.first_bond))
     sites = density_sites(job.battery.sites)
-    conserved = weak_charge if conserves_weak_charge(job.battery) else parity if conserves_parity(job.total) else ungraded
+    conserved = (weak_charge if conserves_weak_charge(job.battery) else
+                 parity if conserves_parity(job.total) else ungraded)
     solver = Solver(job.mpo, start.train.tensors, conserved(sites), method.identity_weight)
     control, best, good = Control(1.6 / rate), solver.residual, solver.copy()
     mark = (best, solver.tensors)                  # where the residual was three times larger, or the bond smaller
     earlier: list[Array] | None = None             # the mark before, once there is something to compare
     bond = min(cap, max(method.first_bond, *start.bonds, 2))
     fallen: list[float] = []                       # residuals of good sweeps at this bond
-    refused = 0                                    # sweeps taken back in a row
-    for count in range(method.most):
-        if job.late:
+    refused = count = 0                            # sweeps taken back in a row, and all
+    while True:
+        m = job.pause({"solver": solver.memory(), "control": control, "best": best, "good": good, "mark": mark,
+                       "earlier": earlier, "bond": bond, "fallen": fallen, "refused": refused, "count": count})
+        solver.recall(m["solver"])
+        control, best, good, mark, earlier, bond, fallen, refused, count = (
+            m[k] for k in ("control", "best", "good", "mark", "earlier", "bond", "fallen", "refused", "count"))
+        if job.late or count == method.most:
             break
         more = min(ENRICHMENT, bond // 2)
         truncation = Truncation(bond - more, job.truncation.weight)
@@ -371,6 +419,7 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None) -> Solution:
             solver.restore(good)
             refused += 1
             control.worse()
+        count += 1
         if best < 0.03 * job.tolerance:
             break
         # a larger bond helps only where truncation is what holds the residual up

@@ -23,6 +23,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import LinAlgWarning, lu_factor, lu_solve
@@ -137,6 +138,15 @@ class Solver:
         for n in range(self.length - 1, 0, -1):
             self._absorb(n)
 
+    def memory(self) -> dict[str, Any]:
+        """All that the next sweep depends on."""
+        return {"train": self.copy(), "change": self.change, "discarded": self.discarded}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+        self.restore(memory["train"])
+        self.change, self.discarded = memory["change"], memory["discarded"]
+
     # -- frames ----------------------------------------------------------------------------------------------
     def _rows(self, n: int) -> Index:
         """The legs vL p of site n as one, with the charge that flows on to the right."""
@@ -229,8 +239,8 @@ class Solver:
     @staticmethod
     def _iterated(ends: tuple, e: Array, theta: float, tau: float, target: Array, entries: Entries, guess: Array,
                   krylov: int) -> Array:
-        once = LocalOperator(*ends[0], entries)
-        twice = LocalOperator(*ends[1], entries) if theta else None
+        once = LocalOperator(ends[0], entries)
+        twice = LocalOperator(ends[1], entries) if theta else None
 
         def apply(v: Array) -> Array:
             v = v.ravel()

@@ -1,0 +1,123 @@
+"""Figures of the study from its data, and the L = 10 table held against the reference: `python studies/mbl/plot.py`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+DATA = Path(__file__).resolve().parent / "data"
+REFERENCE_TIMES = (1, 3, 10, 30, 100, 1000, 10000)
+# exact diagonalisation of 150 realisations (60 at 0.5) drawn by another generator: times as above
+REFERENCE = {
+    (0.5, "imbalance"): (0.337, 0.032, -0.051, 0.030, 0.030, 0.050, 0.028),
+    (0.5, "entropy"): (0.509, 1.475, 2.166, 2.268, 2.266, 2.255, 2.258),
+    (0.5, "local_ergotropy"): (0.294, 0.013, 0.009, 0.007, 0.007, 0.007, 0.006),
+    (3.5, "imbalance"): (0.563, 0.379, 0.448, 0.462, 0.460, 0.463, 0.466),
+    (3.5, "entropy"): (0.374, 0.554, 0.708, 0.863, 0.985, 1.057, 1.079),
+    (3.5, "local_ergotropy"): (0.411, 0.289, 0.297, 0.265, 0.240, 0.233, 0.234),
+    (5.0, "imbalance"): (0.654, 0.510, 0.556, 0.599, 0.583, 0.582, 0.585),
+    (5.0, "entropy"): (0.310, 0.380, 0.466, 0.533, 0.592, 0.655, 0.715),
+    (10.0, "imbalance"): (0.795, 0.696, 0.753, 0.778, 0.779, 0.768, 0.772),
+    (10.0, "entropy"): (0.197, 0.191, 0.206, 0.226, 0.237, 0.251, 0.287),
+    (10.0, "local_ergotropy"): (1.50, 1.68, 1.68, 1.48, 1.62, 1.57, 1.63),
+}
+ROUNDING = {"local_ergotropy": {10.0: 0.005}}
+TITLES = {"imbalance": "imbalance", "entropy": "entropy of the middle cut (nats)",
+          "local_ergotropy": "local ergotropy of cell 5", "local_capacity": "local capacity of cell 5"}
+
+
+def load(name: str) -> dict:
+    return json.loads((DATA / f"{name}.json").read_text())
+
+
+def deviations(found: dict) -> list[tuple[float, str, float, float, float]]:
+    """(disorder, quantity, time, deviation, the same in combined standard errors) of every entry of the table.
+
+    The error of the reference is that of the sweep scaled to its number of realisations.
+    """
+    out = []
+    disorders, times = found["coordinates"]["disorder"], found["coordinates"]["time"]
+    for (w, name), values in REFERENCE.items():
+        i = disorders.index(w)
+        for t, value in zip(REFERENCE_TIMES, values, strict=True):
+            j = times.index(t)
+            mean, error = found[f"{name}_mean"][i][j], found[f"{name}_error"][i][j]
+            theirs = error * (found["count"][i] / (60 if w == 0.5 else 150)) ** 0.5
+            rounding = ROUNDING.get(name, {}).get(w, 0.0005)
+            out.append((w, name, t, mean - value, (abs(mean - value) - rounding) / np.hypot(error, theirs)))
+    return out
+
+
+def table() -> None:
+    found = load("table")
+    entries = deviations(found)
+    worst = max(entries, key=lambda e: e[4])
+    print(f"L = 10 table: {len(entries)} entries, largest deviation {worst[4]:.2f} combined standard errors at "
+          f"W = {worst[0]:g}, {worst[1]}, t = {worst[2]:g}; {sum(e[4] > 2 for e in entries)} above 2")
+    times = np.array(found["coordinates"]["time"])
+    figure, axes = plt.subplots(1, 4, figsize=(14, 3.6), layout="constrained")
+    for axis, (name, title) in zip(axes, TITLES.items(), strict=True):
+        for k, w in enumerate(found["coordinates"]["disorder"]):
+            mean = np.array(found[f"{name}_mean"][k])
+            low, high = (np.array(found[f"{name}_{word}"][k]) for word in ("low", "high"))
+            axis.plot(times[1:], mean[1:], "-", color=f"C{k}", label=f"W = {w:g}")
+            axis.fill_between(times[1:], low[1:], high[1:], color=f"C{k}", alpha=0.25, linewidth=0)
+            if (w, name) in REFERENCE:
+                axis.plot(REFERENCE_TIMES, REFERENCE[w, name], "x", color=f"C{k}")
+        axis.set(xscale="log", xlabel="time", title=title)
+    axes[0].legend(fontsize=7)
+    figure.savefig(DATA / "table.png", dpi=130)
+
+
+def claims() -> None:
+    """Share of the energy of half the chain that is work, and what a chain driven at one end takes up."""
+    cut, end = load("ising"), load("local")
+    figure, axes = plt.subplots(1, 4, figsize=(14, 3.6), layout="constrained")
+    panels = ((cut, "share", "half the chain: work / energy, t >= 10"),
+              (cut, "swing", "swings of its energy / its mean, t >= 10"),
+              (end, "fill", "driven at one end: largest energy / capacity"),
+              (end, "top", "driven at one end: largest energy"))
+    for axis, (source, name, title) in zip(axes, panels, strict=True):
+        for k, (cells, found) in enumerate(source.items()):
+            disorder = found["coordinates"]["disorder"]
+            for j, nn in enumerate(found["coordinates"]["next_nearest"]):
+                mean, error = (np.array(found[f"{name}_{word}"])[:, j] for word in ("mean", "error"))
+                axis.errorbar(disorder, mean, error, fmt="o-" if nn else "s--", markersize=4, color=f"C{k}",
+                              mfc=None if nn else "white", label=f"N = {cells}, {'interacting' if nn else 'free'}")
+                print(name, cells, nn, np.round(mean, 4).tolist(), np.round(error, 4).tolist())
+        axis.set(xscale="log", xlabel="disorder", title=title)
+        axis.title.set_fontsize(9)
+    axes[0].legend(fontsize=7)
+    figure.savefig(DATA / "claims.png", dpi=130)
+
+
+def long() -> None:
+    """Sixty-four cells: entropy and ergotropy against the logarithm of time, fitted from t = 10."""
+    found = load("long")
+    times = np.array(found["coordinates"]["time"])
+    figure, axes = plt.subplots(1, 4, figsize=(14, 3.6), layout="constrained")
+    for axis, name in zip(axes, TITLES, strict=True):
+        mean, error, bar = (np.array(found[f"{name}_{word}"]) for word in ("mean", "error", "bar"))
+        axis.errorbar(times[1:], mean[1:], error[1:], fmt="o", markersize=3, color="C0")
+        axis.fill_between(times[1:], (mean - bar)[1:], (mean + bar)[1:], color="C3", alpha=0.4, linewidth=0)
+        late = times >= 10
+        slope, start = np.polyfit(np.log(times[late]), mean[late], 1)
+        axis.plot(times[late], start + slope * np.log(times[late]), color="gray", linewidth=1)
+        axis.set(xscale="log", xlabel="time", title=TITLES[name].replace(" of cell 5", "").replace("the middle", "a") +
+                 f"\nslope {slope:.4f} in ln t")
+        axis.title.set_fontsize(9)
+        print(f"long: {name} {slope:.5f} a factor e from {mean[late][0]:.4f}; error at the end {error[-1]:.4f}, "
+              f"bar {bar[-1]:.1e}")
+    figure.savefig(DATA / "long.png", dpi=130)
+
+
+if __name__ == "__main__":
+    for part, needed in ((table, "table"), (claims, "local"), (long, "long")):
+        if (DATA / f"{needed}.json").exists():
+            part()

@@ -1,0 +1,107 @@
+"""What sweeps and checkpoints cost: scaling over workers, share of checkpoints, memory against realisations.
+
+    python studies/speed/sweeping.py workers|checkpoint|memory|realisations
+
+Each prints its numbers as JSON. `workers` and `realisations` measure wall time: on an idle machine only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+
+import mps_battery as mb
+from mps_battery.executors import Executor, InProcess, Processes
+from mps_battery.models import spin_chain
+from mps_battery.plan import Item, Settings, perform
+
+CHAIN = {"cells": 16, "disorder": 8.0}
+TIMES = np.linspace(0.0, 10.0, 11)
+IMBALANCE = {"imbalance": mb.measure.Imbalance()}
+TUNED = {"method": mb.TEBD(dt=0.5), "truncation": mb.Truncation(64, 1e-8)}
+
+
+class Started(Executor):
+    """Workers that are ready and have imported everything before the clock starts."""
+
+    def __init__(self, workers: int) -> None:
+        self.pool = Processes(workers).open()
+        for k in range(4 * workers):
+            self.pool.submit(k, perform, Item(spin_chain.mbl, {"cells": 4}, Settings(np.array([0.0, 1.0]))))
+        for _ in range(4 * workers):
+            self.pool.next(600.0)
+
+    def open(self):
+        """The workers; they end with the sweep."""
+        return self.pool
+
+    def __str__(self) -> str:
+        return f"{self.pool.workers} processes that were ready"
+
+
+def timed(executor: Executor, realisations: int = 32, **settings) -> tuple[mb.sweep, float]:
+    begun = time.perf_counter()
+    table = mb.sweep(spin_chain.mbl, CHAIN, realisations=realisations, times=TIMES, seed=1, record=IMBALANCE,
+                     executor=executor, **{**TUNED, **settings})
+    return table, time.perf_counter() - begun
+
+
+def workers() -> dict:
+    """Wall time with one and with two workers, start-up left out; the best of three each."""
+    walls = {n: min(timed(Started(n))[1] for _ in range(3)) for n in (1, 2)}
+    return {"seconds": walls, "speed-up": walls[1] / walls[2]}
+
+
+def checkpoint() -> dict:
+    """Processor time of a run with a checkpoint every second against one without; the least of five each."""
+    battery, times = spin_chain.xxz(cells=60), np.linspace(0, 3, 31)
+
+    def once(path: Path | None) -> tuple[float, int]:
+        kept = None if path is None else mb.Checkpoint(path, interval=1.0, overwrite=True)
+        begun = time.process_time()
+        mb.charge(battery, times, checkpoint=kept)
+        return time.process_time() - begun, 0 if path is None else path.stat().st_size
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "job.h5"
+        pairs = [(once(None)[0], once(path)) for _ in range(5)]
+    plain, kept = min(p for p, _ in pairs), min(k for _, (k, _) in pairs)
+    return {"seconds": plain, "with checkpoints": kept, "share": kept / plain - 1, "bytes": pairs[0][1][1]}
+
+
+def memory() -> dict:
+    """Peak of what Python holds during a sweep, less the data returned, against the number of realisations."""
+    out = {}
+    mb.sweep(spin_chain.mbl, {"cells": 4}, realisations=2, times=[0.0, 1.0])
+    for count in (20, 80):
+        tracemalloc.start()
+        table = mb.sweep(spin_chain.mbl, {"cells": 4}, realisations=count, times=[0.0, 0.5, 1.0], method=mb.Exact())
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        out[count] = {"peak": peak, "returned": table.data.nbytes, "rest": peak - table.data.nbytes}
+    return out
+
+
+def realisations() -> dict:
+    """The 32 realisations, their error against exact evolution, and the time of two workers."""
+    table, wall = timed(Started(2))
+    errors = []
+    for r in range(3):
+        exact = mb.charge(spin_chain.mbl(**CHAIN, seed=1, realisation=r), TIMES, method=mb.Exact(), record=IMBALANCE)
+        errors.append(float(np.abs(exact.data["imbalance"].values - table.data["imbalance"].values[r]).max()))
+    alone = timed(InProcess(), 4)[0].card["processor_seconds"] / 4
+    return {"seconds": wall, "processor seconds a realisation": alone, "largest errors of imbalance": errors,
+            "settings": {k: str(v) for k, v in TUNED.items()}}
+
+
+if __name__ == "__main__":
+    parts = {"workers": workers, "checkpoint": checkpoint, "memory": memory, "realisations": realisations}
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", choices=parts)
+    print(json.dumps(parts[parser.parse_args().part](), indent=1))
