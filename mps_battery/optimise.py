@@ -214,9 +214,8 @@ def _problem(battery: Battery, controls: Sequence[Terms], duration: float, shape
     shape = Steps(10) if shape is None else shape
     must(isinstance(shape, Steps | Fourier), "shape", "be Steps(count) or Fourier(count)", shape)
     must(objective in OBJECTIVES, "objective", f"be one of {', '.join(OBJECTIVES)}", objective)
-    given = [bound] * len(controls) if number(bound) else bound
-    fits = isinstance(given, Sequence | np.ndarray) and len(given) == len(controls) and all(map(number, given))
-    must(fits and all(0 < b < np.inf for b in given), "bound",  # type: ignore[union-attr]
+    given: list[Any] = list(bound) if isinstance(bound, Sequence | np.ndarray) else [bound] * len(controls)
+    must(len(given) == len(controls) and all(number(b) and 0 < b < np.inf for b in given), "bound",
          "be a positive number, or one for each control", bound)
     bounds = np.array(given, dtype=float)
     cells = [battery.sites[n] for n in battery.cells]

@@ -61,8 +61,8 @@ def test_three_steps_of_protection():
     assert measured.probability == pytest.approx(0.8)
     ready = mb.cycle(replace(cold, empty=driven.state), [Measure("Z", [0], response=[np.eye(2), X])], record=ENERGY)
     assert levels(ready)[-1] == pytest.approx(0.7)
-    found = mb.cycle(replace(cold, empty=ready.state), [Evolve(tau, name="storage"), Measure("Z", [0], response=[np.eye(2), X], name="rebuilt")],
-                     cycles=5, record=ENERGY)
+    strokes = [Evolve(tau, name="storage"), Measure("Z", [0], response=[np.eye(2), X], name="rebuilt")]
+    found = mb.cycle(replace(cold, empty=ready.state), strokes, cycles=5, record=ENERGY)
     start = found.data["energy"].attrs["energy_initial"]
     np.testing.assert_allclose(found.after("rebuilt")["energy"] + start, 0.7, atol=1e-12)
     # what was lost in between is what the flips cost
