@@ -168,6 +168,8 @@ class SpectralDensity:
         must(number(self.lowest) and np.isfinite(self.lowest), "lowest", "be a finite number", self.lowest)
         must(number(self.highest) and self.lowest < self.highest < np.inf, "highest",
              "be a finite number above `lowest`", self.highest)
+        must(isinstance(self.breaks, tuple) and all(map(number, self.breaks)), "breaks", "be a tuple of numbers",
+             self.breaks)
         ends = (self.lowest, *self.breaks, self.highest)
         must(bool(np.all(np.diff(ends) > 0)), "breaks", "rise within the support", self.breaks)
 

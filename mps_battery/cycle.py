@@ -201,6 +201,8 @@ def cycle(battery: Battery, strokes: Sequence[Stroke], cycles: int = 1, *, metho
     must(whole(cycles) and cycles >= 1, "cycles", "be an integer of at least 1", cycles)
     must(whole(seed) and seed >= 0, "seed", "be an integer of at least 0", seed)
     truncation = truncation if truncation is not None else Truncation()
+    must(isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
+    must(record is None or isinstance(record, Mapping), "record", "name at least one quantity", record)
     steps = [_prepared(battery, s) for s in strokes]
     mixed = battery.mixed or any(s.mixes for s in steps)
     if mixed and not battery.mixed:

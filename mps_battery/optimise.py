@@ -214,8 +214,10 @@ def _problem(battery: Battery, controls: Sequence[Terms], duration: float, shape
     shape = Steps(10) if shape is None else shape
     must(isinstance(shape, Steps | Fourier), "shape", "be Steps(count) or Fourier(count)", shape)
     must(objective in OBJECTIVES, "objective", f"be one of {', '.join(OBJECTIVES)}", objective)
-    bounds = np.broadcast_to(np.asarray(bound, dtype=float), (len(controls),))
-    must(bool(np.all(bounds > 0)), "bound", "be positive, one for all controls or one each", bound)
+    given: list[Any] = list(bound) if isinstance(bound, Sequence | np.ndarray) else [bound] * len(controls)
+    must(len(given) == len(controls) and all(number(b) and 0 < b < np.inf for b in given), "bound",
+         "be a positive number, or one for each control", bound)
+    bounds = np.array(given, dtype=float)
     cells = [battery.sites[n] for n in battery.cells]
     if objective == "ergotropy":
         d = int(np.prod([float(s.d) for s in cells]))

@@ -52,13 +52,20 @@ def test_zeno_protection_when_outcomes_are_forgotten():
     np.testing.assert_allclose(levels(found)[2::2], expected, atol=1e-12)
 
 
-def test_rebuilding_what_was_found_empty_holds_the_charge():
-    """Steps i to iii: drive, measure, flip where it was found down; the flips cost the energy that was lost."""
-    tau = 0.3
-    found = mb.cycle(qubit(), [Evolve(tau, name="storage"), Measure("Z", [0], response=[np.eye(2), X], name="rebuilt")],
-                     cycles=5, record=ENERGY)
+def test_three_steps_of_protection():
+    """Drive a mixed cell along its unitary orbit, measure, set up anew what was found empty; then hold the charge."""
+    tau, cold = 0.3, replace(qubit(), empty=[np.diag([0.2, 0.8])])
+    driven = mb.cycle(cold, [Apply(X, [0])], record=ENERGY)
+    assert levels(driven)[-1] == pytest.approx(0.7 * 0.6)
+    measured = mb.cycle(replace(cold, empty=driven.state), [Measure("Z", [0], outcome=0)], record=ENERGY)
+    assert measured.probability == pytest.approx(0.8)
+    ready = mb.cycle(replace(cold, empty=driven.state), [Measure("Z", [0], response=[np.eye(2), X])], record=ENERGY)
+    assert levels(ready)[-1] == pytest.approx(0.7)
+    strokes = [Evolve(tau, name="storage"), Measure("Z", [0], response=[np.eye(2), X], name="rebuilt")]
+    found = mb.cycle(replace(cold, empty=ready.state), strokes, cycles=5, record=ENERGY)
     start = found.data["energy"].attrs["energy_initial"]
     np.testing.assert_allclose(found.after("rebuilt")["energy"] + start, 0.7, atol=1e-12)
+    # what was lost in between is what the flips cost
     np.testing.assert_allclose(found.after("storage")["energy"] + start, 0.7 * (2 * stays(tau) - 1), atol=1e-12)
 
 
@@ -200,6 +207,8 @@ def test_bad_strokes(strokes, word):
     (lambda: mb.cycle(qubit(), [Evolve(1.0)], cycles=0), "cycles"),
     (lambda: mb.cycle(qubit(), [Evolve(1.0)], seed=-1), "seed"),
     (lambda: mb.cycle(qubit(), [Evolve(1.0)]).after("never"), "name"),
+    (lambda: mb.cycle(qubit(), [Evolve(1.0)], record="energy"), "record"),                      # type: ignore[arg-type]
+    (lambda: mb.cycle(qubit(), [Evolve(1.0)], truncation=16), "truncation"),                    # type: ignore[arg-type]
     (lambda: mb.cycle("battery", [Evolve(1.0)]), "battery")])                                   # type: ignore[arg-type]
 def test_bad_arguments(make, word):
     with pytest.raises(mb.InputError, match=f"`{word}`"):

@@ -146,7 +146,8 @@ def test_long_chain_by_matrix_products():
 
 @pytest.mark.parametrize(("change", "word"), [
     ({"controls": []}, "controls"), ({"duration": 0.0}, "duration"), ({"objective": "fame"}, "objective"),
-    ({"shape": "steps"}, "shape"), ({"bound": -1.0}, "bound"), ({"starts": 0}, "starts"),
+    ({"shape": "steps"}, "shape"), ({"bound": -1.0}, "bound"), ({"bound": [1.0]}, "bound"),
+    ({"bound": "all"}, "bound"), ({"starts": 0}, "starts"),
     ({"iterations": 0}, "iterations"), ({"seed": -1}, "seed"), ({"first": np.full((2, 10), 3.0)}, "first")])
 def test_bad_arguments(change, word):
     battery, controls = chain()
