@@ -78,9 +78,9 @@ def covariance(length: int, hot: float = HOT, cold: float = COLD, rate: float = 
 
 
 def free_current(g: np.ndarray) -> float:
-    """-i [H, H_b] of the Ising chain: 2 field coupling <Y_b X_(b+1)>."""
+    """<-i [H, H_b]> of the Ising chain: -2 field coupling <Y_b X_(b+1)>."""
     b = len(g) // 4 - 1
-    return 2 * FIELD * COUPLING * quasi_free.mean(g, {b: "Y", b + 1: "X"})
+    return -2 * FIELD * COUPLING * quasi_free.mean(g, {b: "Y", b + 1: "X"})
 
 
 def places(length: int, distance: int) -> tuple[int, int]:
