@@ -112,12 +112,14 @@ def distance(sizes: tuple[int, ...]) -> dict:
             _, steady, facts = solve("ising", length, hot=hot, cold=cold)
             add(label, length, steady.state, energy("ising", length), steady.earlier, covariance(length, hot, cold))
             out["states"][-1] |= facts
-        add("ground", length, mb.ground_state(energy("ising", length), mb.Truncation(48, 1e-14)).state,
-            energy("ising", length))
+        grounds = [mb.ground_state(energy("ising", length), mb.Truncation(*cut)).state
+                   for cut in ((48, 1e-14), (32, 1e-12))]
+        add("ground", length, grounds[0], energy("ising", length), grounds[1])
         for t in (COLD, MEAN):
-            thermal = mb.thermal_state(energy("ising", length), 1 / t, truncation=mb.Truncation(48, 1e-18))
+            thermal = [mb.thermal_state(energy("ising", length), 1 / t, truncation=mb.Truncation(*cut)).state
+                       for cut in ((48, 1e-18), (32, 1e-15))]
             g = quasi_free.gibbs_covariance(quasi_free.ising_generator(length, COUPLING, FIELD), 1 / t)
-            add(f"gibbs {t:g}", length, thermal.state, energy("ising", length), None, g)
+            add(f"gibbs {t:g}", length, thermal[0], energy("ising", length), thermal[1], g)
     return out
 
 
