@@ -90,36 +90,43 @@ def places(length: int, distance: int) -> tuple[int, int]:
 
 
 # -- the questions -----------------------------------------------------------------------------------------------
+def _everywhere(out: dict, label: str, state: mb.MPS | mb.Density, earlier: mb.MPS | mb.Density | None,
+                g: np.ndarray | None, ends: bool) -> None:
+    """Pairs in the middle at all distances, and with Alice at the end."""
+    begun, length = time.process_time(), len(state)
+    spots = [places(length, d) for d in range(1, length)]
+    for a, b in spots + ([(0, b) for b in range(1, length - 1)] if ends else []):
+        row = one(state, energy("ising", length), a, b, earlier)
+        if g is not None:
+            row |= {f"free_{k}": v for k, v in referee(g, a, b).items()}
+        out["rows"].append({"label": label, "length": length, **row})
+    out["states"].append({"label": label, "length": length, "teleport_cpu_seconds": time.process_time() - begun})
+    print(out["states"][-1], flush=True)
+
+
 def distance(sizes: tuple[int, ...]) -> dict:
-    """How far does it reach: biased and unbiased steady states, ground and Gibbs states, both chains."""
+    """How far does it reach: steady Ising chains with and without a bias."""
     out: dict = {"rows": [], "states": []}
-
-    def add(label: str, length: int, state: mb.MPS | mb.Density, terms: mb.Terms,
-            earlier: mb.MPS | mb.Density | None = None, g: np.ndarray | None = None) -> None:
-        begun = time.process_time()
-        spots = [places(length, d) for d in range(1, length)]
-        spots += [(0, b) for b in range(1, length - 1)] if label == "bias" else []
-        for a, b in spots:
-            row = one(state, terms, a, b, earlier)
-            if g is not None:
-                row |= {f"free_{k}": v for k, v in referee(g, a, b).items()}
-            out["rows"].append({"label": label, "length": length, **row})
-        out["states"].append({"label": label, "length": length, "teleport_cpu_seconds": time.process_time() - begun})
-        print(out["states"][-1], flush=True)
-
     for length in sizes:
         for label, cold, hot in (("bias", COLD, HOT), ("equal", MEAN, MEAN)):
             _, steady, facts = solve("ising", length, hot=hot, cold=cold)
-            add(label, length, steady.state, energy("ising", length), steady.earlier, covariance(length, hot, cold))
+            _everywhere(out, label, steady.state, steady.earlier, covariance(length, hot, cold), label == "bias")
             out["states"][-1] |= facts
-        grounds = [mb.ground_state(energy("ising", length), mb.Truncation(*cut)).state
-                   for cut in ((48, 1e-14), (32, 1e-12))]
-        add("ground", length, grounds[0], energy("ising", length), grounds[1])
-        for t in (COLD, MEAN):
-            thermal = [mb.thermal_state(energy("ising", length), 1 / t, truncation=mb.Truncation(*cut)).state
-                       for cut in ((48, 1e-18), (32, 1e-15))]
-            g = quasi_free.gibbs_covariance(quasi_free.ising_generator(length, COUPLING, FIELD), 1 / t)
-            add(f"gibbs {t:g}", length, thermal[0], energy("ising", length), thermal[1], g)
+    return out
+
+
+def equilibrium(sizes: tuple[int, ...]) -> dict:
+    """The same on ground and Gibbs states of the longest chain; bars from states cut earlier."""
+    out: dict = {"rows": [], "states": []}
+    length = sizes[-1]
+    terms = energy("ising", length)
+    grounds = [mb.ground_state(terms, mb.Truncation(*cut)).state for cut in ((48, 1e-14), (32, 1e-12))]
+    _everywhere(out, "ground", *grounds, None, ends=False)
+    for t in (COLD, MEAN):
+        gibbs = [mb.thermal_state(terms, 1 / t, truncation=mb.Truncation(*cut)).state
+                 for cut in ((48, 1e-18), (32, 1e-15))]
+        g = quasi_free.gibbs_covariance(quasi_free.ising_generator(length, COUPLING, FIELD), 1 / t)
+        _everywhere(out, f"gibbs {t:g}", *gibbs, g, ends=False)
     return out
 
 
@@ -270,7 +277,8 @@ def short(value: object) -> object:
     return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
-QUESTIONS = {"two_qubits": two_qubits, "populations": populations, "distance": distance, "dissipation": dissipation,
+QUESTIONS = {"two_qubits": two_qubits, "populations": populations, "distance": distance,
+             "equilibrium": equilibrium, "dissipation": dissipation,
              "bias": bias, "xxz": chains_of_xxz, "delay": delay}
 
 
