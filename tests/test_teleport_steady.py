@@ -1,6 +1,7 @@
 """Energy teleportation on the steady states of long chains between two baths, against free fermions."""
 
 import time
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -65,6 +66,14 @@ def test_eight_sites():
     steady = mb.steady_state(battery, method=mb.Sweeps(first_bond=16), truncation=mb.Truncation(20, 1e-24),
                              tolerance=1e-9, progress=False)
     agree(steady, battery, g, [(0, 1), (2, 4), (5, 2), (0, 7), (6, 7)], 1.0, 1e-7)
+
+
+@pytest.mark.slow
+def test_every_pair_of_eight_sites():
+    """All 56 pairs to 1e-7, the steady state of the engine against that of free fermions."""
+    (_, battery), g = between(8, 0.7, 0.3, 2.0, 0.5)
+    steady = mb.steady_state(battery, tolerance=1e-10, progress=False)
+    agree(steady, battery, g, list(permutations(range(8), 2)), 0.7, 1e-7)
 
 
 def test_message_is_worth_nothing_far_away_at_equal_temperatures():

@@ -34,6 +34,9 @@ ROUNDING = 1e-14
 SMALL = 8
 """Largest dimension of a block whose superoperators are compared for bars."""
 
+SOLVED = 1e-11
+"""Least change, relative to the scale, that two solutions of one state are taken to differ by, as in `SteadyState`."""
+
 
 @dataclass(frozen=True)
 class Played:
@@ -124,11 +127,12 @@ def _bars_of_act(fine: Teleport, rough: Teleport, view: View, other: View) -> di
     """
     bars = {name: bar + 2 * abs(getattr(fine, name) - getattr(rough, name)) for name, bar in fine.bars.items()}
     if view.energies.shape == other.energies.shape:
-        bars["injected"] = max(bars["injected"], 2 * float(np.linalg.norm(view.energies - other.energies)))
+        change = float(np.linalg.norm(view.energies - other.energies))
+        bars["injected"] = max(bars["injected"], 2 * max(change, SOLVED * float(np.linalg.norm(view.energies))))
     if view.seen.shape == other.seen.shape and view.scale > 0:
         mean, apart = (float(np.linalg.norm(x - y)) for x, y in zip(view.parts, other.parts, strict=True))
         for name, change in (("without_message", mean), ("surplus", apart)):
-            x, e = getattr(fine, name), change / view.scale
+            x, e = getattr(fine, name), max(change / view.scale, SOLVED)
             bars[name] = max(bars[name], 2 * (float(np.sqrt(max(x, 0.0))) * e * view.scale**0.5 + e * e * view.scale))
         bars["extracted"] = max(bars["extracted"], bars["without_message"] + bars["surplus"])
     return bars

@@ -41,13 +41,11 @@ def column(rows: Rows, name: str) -> np.ndarray:
 
 def distance(data: dict, axes: np.ndarray) -> None:
     """Surplus against distance, five states; and the steady state against length."""
-    rows = data["rows"]
+    rows = data["rows"] + data["equilibrium"]["rows"]
     longest = max(r["length"] for r in rows)
     for label, name in NAMES.items():
-        mine = chosen(rows, label=label, length=longest)
-        mine = sorted((r for r in mine if (r["alice"], r["bob"]) == ((longest - r["distance"]) // 2,
-                                                                    (longest + r["distance"]) // 2)
-                       or r["alice"] == (longest - r["distance"]) // 2), key=lambda r: r["distance"])
+        mine = sorted((r for r in chosen(rows, label=label, length=longest)
+                       if r["alice"] == (longest - r["distance"]) // 2), key=lambda r: r["distance"])
         x, y, bar = column(mine, "distance"), column(mine, "surplus"), column(mine, "bar_surplus")
         shown = (y > FLOOR) & (y > bar)
         axes[0].errorbar(x[shown], y[shown], bar[shown], fmt="o", markersize=3.5, color=COLOURS[label], label=name,
@@ -229,11 +227,14 @@ def draw(folder: Path) -> None:
     """One figure for every file of numbers that is there."""
     for name, (panel, count) in FIGURES.items():
         source = folder / f"{name}.json"
-        if not source.exists():
+        if not source.exists() or (name == "distance" and not (folder / "equilibrium.json").exists()):
             continue
         figure, axes = plt.subplots(1, count, figsize=({2: 4.6, 3: 3.9, 4: 3.5}[count] * count, 3.6),
                                     layout="constrained")
-        panel(json.loads(source.read_text()), axes)
+        data = json.loads(source.read_text())
+        if name == "distance":
+            data["equilibrium"] = json.loads((folder / "equilibrium.json").read_text())
+        panel(data, axes)
         for axis in axes:
             axis.spines[["top", "right"]].set_visible(False)
             axis.tick_params(labelsize=8)
