@@ -37,7 +37,7 @@ from mps_battery.tensors.density import density_sites  # noqa: E402
 from mps_battery.tensors.trains import right_canonical  # noqa: E402
 
 DATA = Path(__file__).resolve().parent / "data"
-LENGTHS, AT_BOND = (100, 150, 200, 300, 400), 64             # six sites at each end have smaller bonds
+LENGTHS, AT_BOND = (50, 100, 200, 400), 64                   # six sites at each end have smaller bonds
 BONDS, FULL = (64, 128, 256, 512), 4
 """Bonds, and how many sites have them on both sides."""
 
@@ -108,6 +108,7 @@ def local() -> dict[str, Any]:
         out[kind] = {
             "length": lengths, "bond": wide, "sites_at_bond": sizes,
             "slope_in_length": slope(lengths), "slope_in_bond": slope(wide),
+            "slope_in_length_from_100": slope({n: t for n, t in lengths.items() if n >= 100}),
             "last_slope_in_bond": slope({b: wide[b] for b in BONDS[-2:]}),
         }
     return out
