@@ -1,8 +1,8 @@
 """What measures of work cost on long chains, and how tight the bounds of long densities are.
 
-    python studies/measures/run.py [local] [parallel] [sandwich]
+    python studies/measures/run.py [local] [parallel] [gibbs] [steady_ballistic] [steady_dephased]
 
-writes data/local.json, data/parallel.json and data/sandwich.json. Times are processor seconds of one thread, the least
+writes a file in data/ for every part. Times are processor seconds of one thread, the least
 of some repeats; `wall` stands beside them where it is asked for.
 """
 
@@ -37,7 +37,7 @@ from mps_battery.tensors.density import density_sites  # noqa: E402
 from mps_battery.tensors.trains import right_canonical  # noqa: E402
 
 DATA = Path(__file__).resolve().parent / "data"
-LENGTHS, AT_BOND = (100, 150, 200, 300, 400), 64             # six sites at each end have smaller bonds
+LENGTHS, AT_BOND = (50, 100, 200, 400), 64                   # six sites at each end have smaller bonds
 BONDS, FULL = (64, 128, 256, 512), 4
 """Bonds, and how many sites have them on both sides."""
 
@@ -108,9 +108,9 @@ def local() -> dict[str, Any]:
         out[kind] = {
             "length": lengths, "bond": wide, "sites_at_bond": sizes,
             "slope_in_length": slope(lengths), "slope_in_bond": slope(wide),
+            "slope_in_length_from_100": slope({n: t for n, t in lengths.items() if n >= 100}),
             "last_slope_in_bond": slope({b: wide[b] for b in BONDS[-2:]}),
         }
-        print(kind, out[kind], flush=True)
     return out
 
 
@@ -118,12 +118,12 @@ def parallel() -> dict[str, Any]:
     """Parallel ergotropy of 100 cells at bond 64: a random state, and one that charging has entangled."""
     out: dict[str, Any] = {}
     battery = spin_chain.xxz(cells=100)
-    for name, state in (("random", random_state(battery.sites, 64, False)), ("charged", charged(64))):
+    for name, made in (("random", lambda: random_state(battery.sites, 64, False)), ("charged", lambda: charged(64))):
+        state = made()
         start, wall = time.process_time(), time.perf_counter()
         found = parallel_ergotropy(state, battery.energy)
         out[name] = {"bond": max(t.shape[0] for t in state.tensors), "value": found.value, "bound": found.bound,
                      "seconds": time.process_time() - start, "wall": time.perf_counter() - wall}
-        print(name, out[name], flush=True)
     return out
 
 
@@ -131,49 +131,55 @@ def charged(bond: int) -> mb.MPS:
     """The chain after charging from a Neel state, cut to a bond."""
     base = spin_chain.xxz(cells=100)
     battery = mb.Battery(base.sites, range(100), base.energy, base.charging, empty="neel")
-    run = mb.charge(battery, [0.0, 3.0], record={"e": mb.Energy()}, bars=False, truncation=mb.Truncation(bond, 1e-14))
+    run = mb.charge(battery, [0.0, 1.5], record={"e": mb.Energy()}, bars=False, truncation=mb.Truncation(bond, 1e-14),
+                    method=mb.TEBD(dt=0.1))
     assert isinstance(run.state, mb.MPS)
     return run.state
 
 
-def sandwich() -> dict[str, Any]:
-    """Bounds on the work of densities of 50 cells under all unitaries, H = sum (XX + YY + delta ZZ) + sum Z / 2."""
-    out: dict[str, Any] = {}
-    h = chain(50, 0.5).energy
-    start = time.process_time()
+def gibbs() -> dict[str, Any]:
+    """Bounds on the work of a Gibbs state of 50 cells, H = sum (XX + YY + ZZ / 2) + sum Z / 2, beta = 0.3."""
+    h, start = chain(50, 0.5).energy, time.process_time()
     hot = mb.thermal_state(h, 0.3, truncation=mb.Truncation(64, 1e-12))
-    out["Gibbs state, S known"] = bounds(hot.state, h, start, entropy=hot.entropy, bars=hot.bars)
-    out["Gibbs state, S unknown"] = bounds(hot.state, h, start)
-    for name, battery, found in (("ballistic", chain(50, 0.5, bias=1.0), ballistic), ("dephased", chain(
-            50, 0.0, bias=0.5, dephasing=1.0), dephased)):
-        start = time.process_time()
-        steady = found(battery)
-        change = abs(least_entropy(steady.state) - least_entropy(steady.earlier)) if steady.earlier else 0.0
-        bars = {"energy": steady.expect(battery.energy)[1], "entropy": 2 * change}
-        key = f"steady state, {name}"
-        out[key] = {"residual": steady.certificate.residual, "current": steady.certificate.current,
-                    "spread": steady.certificate.spread, "bond": max(steady.state.bonds), "bars": bars,
-                    **bounds(steady.state, battery.energy, start, bars=bars)}
-        print(key, out[key], flush=True)
-    return out
+    return {"entropy_known": bounds(hot.state, h, start, entropy=hot.entropy, bars=hot.bars),
+            "entropy_unknown": bounds(hot.state, h, start)}
+
+
+def driven(battery: mb.Battery, found: Callable[[mb.Battery], tuple[mb.SteadyState, mb.Density]]) -> dict[str, Any]:
+    """Bounds on the work of a steady state."""
+    start = time.process_time()
+    steady, other = found(battery)
+    change = abs(least_entropy(steady.state) - least_entropy(other))
+    energy = steady.state.expect(battery.energy).real
+    moved = abs(energy - other.expect(battery.energy).real)
+    bars = {"energy": max(2 * moved, 1e-11 * abs(energy)), "entropy": 2 * change}
+    return {"residual": steady.certificate.residual, "current": steady.certificate.current,
+            "spread": steady.certificate.spread, "bond": max(steady.state.bonds), "bars": bars,
+            **bounds(steady.state, battery.energy, start, bars=bars)}
 
 
 def chain(cells: int, anisotropy: float, bias: float = 0.5, dephasing: float = 0.0) -> mb.Battery:
     return open_chain.boundary_driven(cells=cells, anisotropy=anisotropy, field=0.5, bias=bias, dephasing=dephasing)
 
 
-def ballistic(battery: mb.Battery) -> mb.SteadyState:
-    """Delta = 1/2 at maximal driving, whose bond space is of 9 states: continued from chains of at most 6 cells."""
+def ballistic(battery: mb.Battery) -> tuple[mb.SteadyState, mb.Density]:
+    """Delta = 1/2 at maximal driving, whose bond space is of 9 states: continued from chains of at most 6 cells.
+
+    The second state comes from other lengths.
+    """
     known = {n: mb.steady_state(chain(n, 0.5, bias=1.0), method=mb.Dense()).state for n in (4, 5, 6)}
-    for n, short in ((8, 4), (10, 6), (16, 4), (27, 5)):
+    for n, short in ((8, 4), (10, 6), (11, 5), (16, 4), (17, 5), (27, 5), (28, 6)):
         known[n] = continued(known[short], known[(n + short) // 2])
-    return mb.steady_state(battery, method=mb.Sweeps(most=1), truncation=mb.Truncation(32, 1e-24), tolerance=1e-8,
-                           start=(known[4], known[27]))
+    steady = mb.steady_state(battery, method=mb.Sweeps(most=1), truncation=mb.Truncation(32, 1e-24), tolerance=1e-8,
+                             start=(known[4], known[27]))
+    return steady, continued(known[6], known[28])
 
 
-def dephased(battery: mb.Battery) -> mb.SteadyState:
-    return mb.steady_state(battery, method=mb.Sweeps(first_bond=28), truncation=mb.Truncation(32, 1e-22),
-                           tolerance=1e-8)
+def dephased(battery: mb.Battery) -> tuple[mb.SteadyState, mb.Density]:
+    steady = mb.steady_state(battery, method=mb.Sweeps(first_bond=28), truncation=mb.Truncation(32, 1e-22),
+                             tolerance=1e-8)
+    assert steady.earlier is not None
+    return steady, steady.earlier
 
 
 def bounds(state: mb.Density, h: mb.Terms, begun: float, **known: Any) -> dict[str, Any]:
@@ -186,13 +192,18 @@ def bounds(state: mb.Density, h: mb.Terms, begun: float, **known: Any) -> dict[s
     return out
 
 
-PARTS = {"local": local, "parallel": parallel, "sandwich": sandwich}
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "local": local, "parallel": parallel, "gibbs": gibbs,
+    "steady_ballistic": lambda: driven(chain(50, 0.5, bias=1.0), ballistic),
+    "steady_dephased": lambda: driven(chain(50, 0.0, dephasing=1.0), dephased),
+}
 
 
 def main() -> None:
     DATA.mkdir(exist_ok=True)
     for part in sys.argv[1:] or list(PARTS):
         found = PARTS[part]()
+        print(part, found, flush=True)
         machine = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__,
                    "mps_battery": mb.__version__, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
         (DATA / f"{part}.json").write_text(json.dumps({"machine": machine, **found}, indent=1) + "\n", encoding="utf-8")
