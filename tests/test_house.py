@@ -20,7 +20,8 @@ SOURCES = sorted(p for folder in ("mps_battery", "models", "tests", "studies") f
 PACKAGE = [p for p in SOURCES if p.is_relative_to(ENGINE)]
 
 ORDER = ["checks", "sites", "tensors", "terms", "battery", "channels", "liouville", "baths", "evolve", "measure",
-         "steady", "teleport", "record", "budget", "audit", "storage", "plot", "run", "refine", "enlarge", "spec", "models", "cli"]
+         "steady", "teleport", "record", "budget", "audit", "storage", "plot", "run", "refine", "enlarge",
+         "spec", "models", "cli"]
 """Files and folders of the package, each importing only those to its left (and its own folder)."""
 INSIDE_FUNCTIONS = {("battery", "steady"), ("measure", "steady"), ("run", "mps_battery"), ("storage", "run"),
                     ("run", "refine")}
