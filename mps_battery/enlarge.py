@@ -44,6 +44,6 @@ def enlarge(build: Callable[[int], Battery], charge: Callable[[Battery], Run], c
         if held is None or held <= TOP_HEAVY:
             return replace(run, outcome=run.outcome + f" A cutoff of {cutoff} is enough.")
         if cutoff >= most:
-            raise InputError(f"Argument `most` must be larger for this battery, but is {most}: with that cutoff the two "
+            raise InputError(f"Argument `most` must be larger for this battery, but is {most}: with it the two "
                              f"top levels of a mode still hold {held:.1e}.")
         cutoff = min(max(cutoff + 2, 3 * cutoff // 2), most)

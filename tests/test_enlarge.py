@@ -34,7 +34,7 @@ def test_a_cutoff_that_is_exact_stays():
 @pytest.mark.parametrize(("given", "sentence"), [
     ({"cutoff": 0}, "`cutoff` must be an integer of at least 1, but is 0."),
     ({"cutoff": 3, "most": 2}, "`most` must be an integer of at least 3, the cutoff to begin with, but is 2."),
-    ({"cutoff": 3, "most": 4}, "`most` must be larger for this battery, but is 4: with that cutoff .*"),
+    ({"cutoff": 3, "most": 4}, "`most` must be larger for this battery, but is 4: with it .*"),
 ])
 def test_bad_input(given, sentence):
     with pytest.raises(mb.InputError, match=sentence):
