@@ -131,7 +131,7 @@ def ising_quench(cells: int = 20, coupling: float = 1.0, field: float = 2.0, que
                    parameters=parameters, reference=_GRAZI)
 
 
-def ising_disordered(cells: int = 20, coupling: float = 1.0, field: float = 0.6, next_nearest: float = 0.3,
+def ising_disordered(cells: int = 10, coupling: float = 1.0, field: float = 0.6, next_nearest: float = 0.3,
                      disorder: float = 1.0, splitting: float = 1.0, seed: int = 0, realisation: int = 0,
                      bonds: ArrayLike | None = None) -> Battery:
     """Free cells charged by a disordered Ising chain that acts alone; starts all down, the lowest state.
@@ -205,7 +205,7 @@ def xy_dimerised(cells: int = 20, field: float = 1.0, exchange: float = 0.5, dim
                    empty="down", name="xy_dimerised", parameters=parameters, reference=_GRAZI)
 
 
-def power_law(cells: int = 20, field: float = 1.0, coupling: float = 0.5, exponent: float = 2.0,
+def power_law(cells: int = 10, field: float = 1.0, coupling: float = 0.5, exponent: float = 2.0,
               anisotropy: float = 0.0, drive: float = 1.0, intrinsic: bool = True) -> Battery:
     """Spins coupled by a power law of their distance, charged by a uniform drive along x; starts all down.
 

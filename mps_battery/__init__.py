@@ -10,6 +10,7 @@ from mps_battery.channels import apply_channel as apply_channel
 from mps_battery.checkpoint import Checkpoint as Checkpoint
 from mps_battery.checks import InputError as InputError
 from mps_battery.cycle import cycle as cycle
+from mps_battery.enlarge import enlarge as enlarge
 from mps_battery.evolve.exact import Exact as Exact
 from mps_battery.evolve.tdvp import TDVP as TDVP
 from mps_battery.evolve.tebd import TEBD as TEBD

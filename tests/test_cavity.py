@@ -169,7 +169,8 @@ def test_default_cutoff_of_dicke_is_enough_to_the_first_maximum(cells, coupling,
 
 def test_ten_cells_by_the_engine():
     """REFERENCES 3.1, N = 10, by TDVP at the time of the largest power, and the bond N / 2 + 1."""
-    run = mb.charge(cavity.tavis_cummings(cells=10), [0, 6.809], bars=False, record={"energy": mb.Energy()})
+    run = mb.charge(cavity.tavis_cummings(cells=10), [0, 6.809], bars=False, record={"energy": mb.Energy()},
+                    method=mb.TDVP())
     assert "TDVP" in run.card["method"]
     assert run.data["energy"].values[-1] / 6.809 == pytest.approx(0.931371, rel=1e-5)
     assert max(run.state.bonds) == 6
