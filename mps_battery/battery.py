@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mps_battery.checks import InputError, is_whole, must
+from mps_battery.checks import InputError, must, whole
 from mps_battery.sites import Label, Site
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
@@ -160,7 +160,7 @@ class Battery:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sites", check_sites(self.sites))
         cells = list(self.cells) if isinstance(self.cells, Iterable) else []
-        must(len(cells) >= 1 and all(is_whole(n) and 0 <= n < len(self.sites) for n in cells)
+        must(len(cells) >= 1 and all(whole(n) and 0 <= n < len(self.sites) for n in cells)
              and len(set(cells)) == len(cells),
              "cells", f"be different sites from 0 to {len(self.sites) - 1}", cells or self.cells)
         object.__setattr__(self, "cells", tuple(int(n) for n in cells))

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from mps_battery import archive
-from mps_battery.checks import InputError, is_number, must
+from mps_battery.checks import InputError, must, number
 
 SHARE = 0.02
 """Largest share of the time that writing checkpoints may take: the next one waits that long."""
@@ -42,8 +42,8 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         must(isinstance(self.path, str | Path) and str(self.path) != "", "path", "be the name of a file", self.path)
-        must(is_number(self.interval) and self.interval >= 0, "interval", "be a number of at least 0", self.interval)
-        must(is_number(self.wall_time) and self.wall_time > 0, "wall_time", "be a positive number", self.wall_time)
+        must(number(self.interval) and self.interval >= 0, "interval", "be a number of at least 0", self.interval)
+        must(number(self.wall_time) and self.wall_time > 0, "wall_time", "be a positive number", self.wall_time)
 
 
 class StoppedError(RuntimeError):

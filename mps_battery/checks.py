@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
 
 class InputError(ValueError):
     """A mistake in what the caller gave; the message is one sentence that names it and the remedy."""
@@ -21,24 +19,14 @@ def must(condition: Any, argument: str, requirement: str, value: object) -> None
         raise InputError(f"Argument `{argument}` must {requirement}, but is {shown(value)}.")
 
 
-def is_number(value: object) -> bool:
+def number(value: object) -> bool:
     """Whether a value is a real number of Python or numpy, True and False excluded."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def is_whole(value: object) -> bool:
+def whole(value: object) -> bool:
     """Whether a value is an integer of Python or numpy, True and False excluded."""
     return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def number(value: object) -> bool:
-    """Whether a value is a plain real number."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
-def whole(value: object) -> bool:
-    """Whether a value is an integer."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def shown(value: object) -> str:

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mps_battery.checks import InputError, is_number, is_whole, must, shown, unknown
+from mps_battery.checks import InputError, must, number, shown, unknown, whole
 
 Array = np.ndarray
 Label = str | int | Sequence[complex] | Array
@@ -97,7 +97,7 @@ class Spin(Site):
     S: float = 0.5
 
     def __post_init__(self) -> None:
-        must(is_number(self.S) and self.S > 0 and float(2 * self.S).is_integer(),
+        must(number(self.S) and self.S > 0 and float(2 * self.S).is_integer(),
              "S", "be a positive multiple of 1/2", self.S)
         object.__setattr__(self, "S", float(self.S))
 
@@ -137,7 +137,7 @@ class Boson(Site):
     cutoff: int
 
     def __post_init__(self) -> None:
-        must(is_whole(self.cutoff) and self.cutoff >= 1, "cutoff", "be an integer of at least 1", self.cutoff)
+        must(whole(self.cutoff) and self.cutoff >= 1, "cutoff", "be an integer of at least 1", self.cutoff)
 
     @cached_property
     def operators(self) -> Mapping[str, Array]:
@@ -208,7 +208,7 @@ class Levels(Site):
         object.__setattr__(self, "names", names)
         if self.excitations is not None:
             counts = tuple(self.excitations) if isinstance(self.excitations, Sequence | Array) else ()
-            must(len(counts) == len(names) and all(map(is_whole, counts)), "excitations",
+            must(len(counts) == len(names) and all(map(whole, counts)), "excitations",
                  "hold one integer a level", self.excitations)
             object.__setattr__(self, "excitations", tuple(int(n) for n in counts))
 

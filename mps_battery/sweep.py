@@ -12,7 +12,7 @@ import xarray as xr
 
 from mps_battery import archive
 from mps_battery.checkpoint import Checkpoint, Keeper
-from mps_battery.checks import InputError, is_number, must, shown, whole
+from mps_battery.checks import InputError, must, number, shown, whole
 from mps_battery.evolve.choose import Method
 from mps_battery.executors import Executor, InProcess
 from mps_battery.job import named
@@ -143,12 +143,12 @@ class Rules:
     quantiles: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        must(all(is_number(e) and e > 0 for e in self.error.values()), "error", "map quantities to positive numbers",
+        must(all(number(e) and e > 0 for e in self.error.values()), "error", "map quantities to positive numbers",
              self.error)
         must(whole(self.batch) and self.batch >= 2, "batch", "be an integer of at least 2", self.batch)
-        must(is_number(self.confidence) and 0 < self.confidence < 1, "confidence", "be a number between 0 and 1",
+        must(number(self.confidence) and 0 < self.confidence < 1, "confidence", "be a number between 0 and 1",
              self.confidence)
-        must(all(is_number(q) and 0 <= q <= 1 for q in self.quantiles), "quantiles", "be numbers from 0 to 1",
+        must(all(number(q) and 0 <= q <= 1 for q in self.quantiles), "quantiles", "be numbers from 0 to 1",
              self.quantiles)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from mps_battery.checks import InputError, is_whole, must, shown
+from mps_battery.checks import InputError, must, shown, whole
 from mps_battery.sites import Array, Site
 from mps_battery.tensors.mpo import MPO, mpo_from_products
 
@@ -134,7 +134,7 @@ class Terms:
         for factor in factors:
             must(isinstance(factor, tuple) and len(factor) == 2, "term",
                  'have factors written as ("X", site)', factor)
-            must(is_whole(factor[1]) and 0 <= factor[1] < len(self.sites), "site",
+            must(whole(factor[1]) and 0 <= factor[1] < len(self.sites), "site",
                  f"be an integer from 0 to {len(self.sites) - 1}", factor[1])
         product: list[tuple[int, int]] = []
         odd = [n for o, n in factors if isinstance(o, str) and o in self.sites[n].odd]

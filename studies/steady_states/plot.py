@@ -1,6 +1,6 @@
 """Figure of the ladder of lengths and of what truncation leaves, from data alone.
 
-    python studies/steady_states/plot.py
+python studies/steady_states/plot.py
 """
 
 from __future__ import annotations

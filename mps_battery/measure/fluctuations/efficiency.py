@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from mps_battery.battery import Battery, as_schedule
-from mps_battery.checks import InputError, is_number, must
+from mps_battery.checks import InputError, must, number
 from mps_battery.evolve.choose import EXACT_DIMENSION, Method
 from mps_battery.measure.fluctuations.distribution import Distribution, joint_changes, positive_number, smooth
 from mps_battery.measure.fluctuations.two_point import SHARP, Solver, charged, from_level, spectral_range
@@ -137,7 +137,7 @@ def stochastic_efficiency(battery: Battery, source: Terms, time: float, *, begin
     if not source.commutator(battery.energy).vanishes(1e-10 * max(source.largest * battery.energy.largest, 1e-300)):
         raise InputError("Argument `source` must commute with the energy of the battery, or the two could not be "
                          "measured together.")
-    must(is_number(time) and np.isfinite(time) and time >= begin, "time", "be a finite number, not before `begin`",
+    must(number(time) and np.isfinite(time) and time >= begin, "time", "be a finite number, not before `begin`",
          time)
     if width is not None:
         positive_number("width", width)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from mps_battery.battery import Battery, Schedule, as_schedule
-from mps_battery.checks import InputError, is_number, must
+from mps_battery.checks import InputError, must, number
 from mps_battery.evolve.choose import EXACT_DIMENSION, Method
 from mps_battery.evolve.exact import Exact
 from mps_battery.measure.fluctuations.distribution import Distribution, positive_number, smooth, two_point_distribution
@@ -85,7 +85,7 @@ class WorkStatistics:
                 [Jarzynski 1997, PRL 78, 2690].
             width: Standard deviation of the Gaussian; three quarters of that of the work unless given.
         """
-        must(is_number(beta) and np.isfinite(beta), "beta", "be a finite number", beta)
+        must(number(beta) and np.isfinite(beta), "beta", "be a finite number", beta)
         if self.atoms is not None:
             value = float(self.atoms.weights @ np.exp(-beta * self.atoms.values))
             return value, ROUNDING * value * len(self.u)
@@ -148,9 +148,9 @@ def work_statistics(battery: Battery, time: float, *, begin: float = 0.0, beta: 
     """
     energy = battery.energy if energy is None else check_terms("energy", energy, hermitian=True)
     must(energy.sites == battery.sites, "energy", "live on the sites of the battery", energy)
-    must(is_number(begin) and is_number(time) and np.isfinite(time) and time >= begin, "time",
+    must(number(begin) and number(time) and np.isfinite(time) and time >= begin, "time",
          "be a finite number, not before `begin`", time)
-    must(beta is None or (is_number(beta) and np.isfinite(beta)), "beta", "be a finite number", beta)
+    must(beta is None or (number(beta) and np.isfinite(beta)), "beta", "be a finite number", beta)
     for name, value in (("resolution", resolution), ("width", width)):
         if value is not None:
             positive_number(name, value)

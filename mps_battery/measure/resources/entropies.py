@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mps_battery.checks import InputError, is_number, must, whole
+from mps_battery.checks import InputError, must, number, whole
 from mps_battery.tensors import trains
 from mps_battery.tensors.density import Density, coordinates, density_sites
 from mps_battery.tensors.mps import MPS, check_kept, check_sites
@@ -39,7 +39,7 @@ def renyi(weights: Array, alpha: float = 1.0) -> Array | float:
 
 def check_alpha(alpha: float) -> None:
     """Raise unless a Rényi index is a positive number."""
-    must(is_number(alpha) and alpha > 0, "alpha", "be a positive number, infinity allowed", alpha)
+    must(number(alpha) and alpha > 0, "alpha", "be a positive number, infinity allowed", alpha)
 
 
 def entropy(state: MPS | Density, sites: Sites, alpha: float = 1.0) -> float:

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from mps_battery.battery import Battery
-from mps_battery.checks import is_whole, must, number
+from mps_battery.checks import must, number, whole
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot
 from mps_battery.measure.work.ergotropy import check_energy
@@ -49,7 +49,7 @@ def global_reach(state: MPS | Density, terms: Terms, cells: Sequence[int] | None
     check_energy(state, terms)
     must(entropy is None or (number(entropy) and np.isfinite(entropy)), "entropy", "be a finite number or None",
          entropy)
-    must(is_whole(exact) and 1 <= exact <= 2**12, "exact", "be an integer from 1 to 4096", exact)
+    must(whole(exact) and 1 <= exact <= 2**12, "exact", "be an integer from 1 to 4096", exact)
     bars = dict(bars or {})
     must(all(number(value) and value >= 0 for value in bars.values()), "bars", "be numbers of at least 0", bars)
     kept = list(range(len(state))) if cells is None else _checked(cells, len(state))
