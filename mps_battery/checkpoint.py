@@ -104,8 +104,8 @@ class Keeper:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+        for kind, handler in self._handlers.items():
+            signal.signal(kind, handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         """The first signal ends the job at its next safe point, the second one at once."""

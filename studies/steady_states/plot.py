@@ -32,7 +32,8 @@ def main() -> None:
     left.legend(frameon=False)
     for length, marker in ((6, "o"), (8, "s")):
         mine = [r for r in rows("rank") if r["N"] == length]
-        right.loglog([r["bond"] for r in mine], [r["residual"] for r in mine], marker + "-", label=f"{length} sites, cut")
+        right.loglog([r["bond"] for r in mine], [r["residual"] for r in mine], marker + "-",
+                     label=f"{length} sites, cut")
     mine = [r for r in rows("dephased") if r["N"] == 100]
     right.loglog([r["bond"] for r in mine], [r["residual"] for r in mine], "k*", label="100 sites, solved")
     right.axhline(1e-6, color="0.8", zorder=0)
