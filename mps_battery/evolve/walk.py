@@ -103,8 +103,8 @@ def star(terms: Terms, hub: int, conserved: bool) -> Star:
             links[place[m]] = c * np.kron(matrices[m], matrices[n]) + (0.0 if link is None else link)
     charges = [s.charges.astype(float) for s in sites]
     turning = float(np.polyfit(charges[hub], np.diag(own[hub]).real, 1)[0]) if conserved else 0.0
-    for h, c in zip(own, charges, strict=True):
-        h -= turning * np.diag(c)
+    for h, q in zip(own, charges, strict=True):
+        h -= turning * np.diag(q)
     for k, n in enumerate(others):
         spokes[k] += np.kron(own[hub] / len(others), np.eye(sites[n].d)) + np.kron(np.eye(d), own[n])
     return Star(hub, spokes, links, turning)
