@@ -14,7 +14,7 @@ import mps_battery as mb
 from mps_battery import archive, storage
 from mps_battery.checkpoint import Keeper, StoppedError
 from mps_battery.measure.quantity import Quantity
-from mps_battery.models import light, open_chain, spin_chain, syk
+from mps_battery.models import cavity, light, open_chain, spin_chain, syk
 
 
 def pulsed(cells: int = 5) -> mb.Battery:
@@ -56,6 +56,12 @@ JOBS = {
              {"method": mb.TDVP(dt=0.05, order=2, start_bond=3), "record": RECORD}),
     "one-site": (lambda: spin_chain.xxz(cells=5), [0.0, 0.2, 0.4],
                  {"method": mb.TDVP(dt=0.1, sites=1, start_bond=3), "record": RECORD}),
+    "star in matrices": (lambda: cavity.tavis_cummings(cells=5), [0.0, 0.3, 0.5],
+                         {"method": mb.TEBD(dt=0.1), "record": RECORD}),
+    "star in blocks": (lambda: cavity.cavity_heisenberg(cells=3, cutoff=5), [0.0, 0.2, 0.3],
+                       {"method": mb.TEBD(dt=0.1, order=2), "record": RECORD}),
+    "star in flight": (lambda: light.flying_qubits(cells=2), [0.0, 1.5],
+                       {"method": mb.TEBD(dt=0.3), "record": RECORD}),
     "exact": (lambda: spin_chain.mbl(cells=6), [0.0, 1.0, 100.0], {"method": mb.Exact()}),
     "krylov": (lambda: spin_chain.xxz(cells=11), [0.0, 0.2], {"method": mb.Exact(), "record": RECORD}),
     "density": (lambda: open_chain.boundary_driven(cells=4), [0.0, 0.5, 1.0],

@@ -21,8 +21,8 @@ PACKAGE = [p for p in SOURCES if p.is_relative_to(ENGINE)]
 
 ORDER = ["checks", "sites", "tensors", "terms", "battery", "channels", "liouville", "baths", "evolve", "measure",
          "budget", "storage", "archive", "checkpoint", "steady", "teleport", "record", "progress", "executors",
-         "statistics", "audit", "plot", "run", "refine", "enlarge", "job", "plan", "sweep", "resume", "cycle", "optimise",
-         "spec", "models", "cli"]
+         "statistics", "audit", "plot", "run", "refine", "enlarge", "job", "plan", "sweep", "resume", "cycle",
+         "optimise", "spec", "models", "cli"]
 """Files and folders of the package, each importing only those to its left (and its own folder)."""
 INSIDE_FUNCTIONS = {("battery", "steady"), ("measure", "steady"), ("run", "mps_battery"), ("storage", "run"),
                     ("run", "refine"), ("run", "job"), ("storage", "sweep")}

@@ -104,8 +104,9 @@ def _covered(products: Sum, middle: int) -> list[tuple[Sum, Sum]]:
             grouped[0][i][names[1][j]] = c
         else:
             grouped[1][j][names[0][i]] = c
-    return [({names[0][i]: 1.0}, rest) for i, rest in grouped[0].items()] + [
-        (rest, {names[1][j]: 1.0}) for j, rest in grouped[1].items()]
+    pairs: list[tuple[Sum, Sum]] = [({names[0][i]: 1.0}, rest) for i, rest in grouped[0].items()]
+    pairs += [(rest, {names[1][j]: 1.0}) for j, rest in grouped[1].items()]
+    return pairs
 
 
 def _cover(edges: Array, rows: int, columns: int) -> Array:

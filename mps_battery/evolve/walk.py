@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,16 @@ from scipy.linalg import eigh
 from mps_battery.battery import Schedule
 from mps_battery.evolve.graded import GradedTrain, Grading
 from mps_battery.evolve.ladder import LadderTrain, pair_gate
-from mps_battery.evolve.products import cheapest, layers
+from mps_battery.evolve.products import cheapest, digits, layers
 from mps_battery.sites import Site
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
 from mps_battery.terms import Terms, matrix_of
 
 Array = np.ndarray
+
+MOST_GATES = 2048
+"""Gates that are kept."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,8 @@ def star(terms: Terms, hub: int, conserved: bool) -> Star:
             links[place[m]] = c * np.kron(matrices[m], matrices[n]) + (0.0 if link is None else link)
     charges = [s.charges.astype(float) for s in sites]
     turning = float(np.polyfit(charges[hub], np.diag(own[hub]).real, 1)[0]) if conserved else 0.0
-    for h, c in zip(own, charges, strict=True):
-        h -= turning * np.diag(c)
+    for h, q in zip(own, charges, strict=True):
+        h -= turning * np.diag(q)
     for k, n in enumerate(others):
         spokes[k] += np.kron(own[hub] / len(others), np.eye(sites[n].d)) + np.kron(np.eye(d), own[n])
     return Star(hub, spokes, links, turning)
@@ -166,14 +169,33 @@ class WalkEvolution:
         steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
         dt = span / steps
         sequence = sweeps(self.method.order, cheapest(self.method.order, self.method.dt / dt))
+        if len(self._gates) > MOST_GATES:
+            self._gates.clear()
         for k in range(steps):
             for values, duration in self._schedule.pieces(self.time + k * dt, dt, self.method.order):
                 if not self._schedule.constant:
                     self._gates.clear()
                 for j, fraction in enumerate(sequence):
-                    self._sweep(j % 2 == 0, values, fraction * duration)
+                    self._sweep(j % 2 == 0, values, digits(fraction * duration))
                 self._turned += duration * sum(v * p.turning for v, p in zip(values, self._parts, strict=True))
         self.time = time
+
+    def memory(self) -> dict[str, Any]:
+        """Train, ledger and phase; between steps the hub is left of all others, which its start knows."""
+        train: dict[str, Any] = {"center": self._train.center}
+        if isinstance(self._train, LadderTrain):
+            train |= {"matrices": [np.ascontiguousarray(a) for a in self._train.matrices],
+                      "bonds": [np.ascontiguousarray(q) for q in self._train.bonds]}
+        else:
+            train |= {"blocks": [{key: np.ascontiguousarray(a) for key, a in site.items()}
+                                 for site in self._train.blocks]}
+        return {"time": self.time, "ledger": replace(self.ledger), "turned": self._turned, "train": train}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+        self.time, self.ledger, self._turned = memory["time"], memory["ledger"], memory["turned"]
+        for name, value in memory["train"].items():
+            setattr(self._train, name, value)
 
     def _sweep(self, rightward: bool, values: Array, tau: float) -> None:
         """The hub from one end to the other; it begins on the left where it goes right."""
@@ -197,7 +219,7 @@ class WalkEvolution:
 
     def _gate(self, kind: str, k: int, rightward: bool, values: Array, tau: float) -> Any:
         """exp(-i tau h) of a spoke or a link, in the form that the train takes."""
-        key = (kind, self._alike[kind][k], rightward, round(tau, 14))
+        key = (kind, self._alike[kind][k], rightward, tau)
         if key not in self._gates:
             parts = self._spokes[k] if kind == "spoke" else self._links[k]
             h = sum(v * g for v, g in zip(values, parts, strict=True) if g is not None)
