@@ -125,10 +125,12 @@ def bias(data: dict, axes: np.ndarray) -> None:
         mine = sorted(chosen(data["xxz"], place=place), key=lambda r: r["difference"])
         axes[2].plot(column(mine, "difference"), np.maximum(column(mine, "surplus"), 1e-30), "o-", markersize=3.5,
                      linewidth=1, color=PLACES[place], label=place)
-    axes[2].set(yscale="log", title="XXZ, 6 sites", ylabel="surplus by the message", ylim=(1e-9, 0.3))
+    axes[2].set(yscale="log", title="XXZ, 6 sites", ylabel="surplus by the message", ylim=(1e-7, 1))
     for axis in axes:
-        axis.set_xlabel("temperature of the left bath less that of the right")
-        axis.legend(fontsize=7, frameon=False)
+        axis.set_xlabel("T of the left bath - T of the right")
+        handles, labels = axis.get_legend_handles_labels()
+        sides = {"cold end": "right end", "hot end": "left end"}
+        axis.legend(handles, [sides.get(name, name) for name in labels], fontsize=7, frameon=False)
 
 
 def two_qubits(data: dict, axes: np.ndarray) -> None:
