@@ -34,8 +34,9 @@ ROUNDING = 1e-14
 SMALL = 8
 """Largest dimension of a block whose superoperators are compared for bars."""
 
-SOLVED = 1e-11
-"""Least change, relative to the scale, that two solutions of one state are taken to differ by, as in `SteadyState`."""
+DIGITS = 1e-9
+"""Least bar of a value, relative to it, where a state is compared with an earlier one: the last sweeps of a solver
+creep, and what is left may exceed their change (4 times, at a residual of 6e-11 on eight sites)."""
 
 
 @dataclass(frozen=True)
@@ -125,14 +126,15 @@ def _bars_of_act(fine: Teleport, rough: Teleport, view: View, other: View) -> di
     the view, moves x by sqrt(x s) e + e^2 s at most: e of the mean over the outcomes for `without_message`, of what
     they differ from it by for `surplus`.
     """
-    bars = {name: bar + 2 * abs(getattr(fine, name) - getattr(rough, name)) for name, bar in fine.bars.items()}
+    bars = {name: max(bar + 2 * abs(getattr(fine, name) - getattr(rough, name)), DIGITS * abs(getattr(fine, name)))
+            for name, bar in fine.bars.items()}
     if view.energies.shape == other.energies.shape:
         change = float(np.linalg.norm(view.energies - other.energies))
-        bars["injected"] = max(bars["injected"], 2 * max(change, SOLVED * float(np.linalg.norm(view.energies))))
+        bars["injected"] = max(bars["injected"], 2 * change)
     if view.seen.shape == other.seen.shape and view.scale > 0:
         mean, apart = (float(np.linalg.norm(x - y)) for x, y in zip(view.parts, other.parts, strict=True))
         for name, change in (("without_message", mean), ("surplus", apart)):
-            x, e = getattr(fine, name), max(change / view.scale, SOLVED)
+            x, e = getattr(fine, name), change / view.scale
             bars[name] = max(bars[name], 2 * (float(np.sqrt(max(x, 0.0))) * e * view.scale**0.5 + e * e * view.scale))
         bars["extracted"] = max(bars["extracted"], bars["without_message"] + bars["surplus"])
     return bars

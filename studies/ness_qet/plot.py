@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import matplotlib
@@ -124,10 +125,12 @@ def bias(data: dict, axes: np.ndarray) -> None:
         mine = sorted(chosen(data["xxz"], place=place), key=lambda r: r["difference"])
         axes[2].plot(column(mine, "difference"), np.maximum(column(mine, "surplus"), 1e-30), "o-", markersize=3.5,
                      linewidth=1, color=PLACES[place], label=place)
-    axes[2].set(yscale="log", title="XXZ, 6 sites", ylabel="surplus by the message", ylim=(1e-9, 0.3))
+    axes[2].set(yscale="log", title="XXZ, 6 sites", ylabel="surplus by the message", ylim=(1e-7, 1))
     for axis in axes:
-        axis.set_xlabel("temperature of the left bath less that of the right")
-        axis.legend(fontsize=7, frameon=False)
+        axis.set_xlabel("T of the left bath - T of the right")
+        handles, labels = axis.get_legend_handles_labels()
+        sides = {"cold end": "right end", "hot end": "left end"}
+        axis.legend(handles, [sides.get(name, name) for name in labels], fontsize=7, frameon=False)
 
 
 def two_qubits(data: dict, axes: np.ndarray) -> None:
@@ -185,21 +188,19 @@ def populations(data: dict, axes: np.ndarray) -> None:
 
 
 def xxz(data: dict, axes: np.ndarray) -> None:
-    """The interacting chain against distance."""
-    longest = max(r["length"] for r in data["rows"])
+    """The interacting chain against distance; what lies below its bar is left out."""
+    markers = dict(zip(sorted({r["length"] for r in data["rows"]}), "^so", strict=False))
     for axis, measure in zip(axes, "XZ", strict=True):
-        for length in sorted({r["length"] for r in data["rows"]}):
-            for noise, fill in ((0.0, "none"), (0.5, "full")):
-                for label in ("bias", "equal"):
-                    mine = chosen(data["rows"], length=length, dephasing=noise, label=label, measure=measure)
-                    if not mine:
-                        continue
-                    x, y, bar = (column(mine, name) for name in ("distance", "surplus", "bar_surplus"))
-                    shown = (y > 1e-18) & (y > bar)
-                    marker = {longest: "o"}.get(length, "^" if length == 6 else "s")
-                    axis.errorbar(x[shown], y[shown], bar[shown], fmt=marker, fillstyle=fill, markersize=4,
-                                  elinewidth=0.8, color=COLOURS[label],
-                                  label=f"{NAMES[label]}, {length} sites, dephasing {noise:g}")
+        for (length, marker), noise, label in product(markers.items(), (0.0, 1.0), ("bias", "equal")):
+            mine = chosen(data["rows"], length=length, dephasing=noise, label=label, measure=measure)
+            if not mine:
+                continue
+            x, y, bar = (column(mine, name) for name in ("distance", "surplus", "bar_surplus"))
+            shown = (y > 1e-15) & (y > 2 * bar)
+            if shown.any():
+                axis.errorbar(x[shown], y[shown], bar[shown], fmt=marker, fillstyle="full" if noise else "none",
+                              markersize=4, elinewidth=0.8, color=COLOURS[label],
+                              label=f"{NAMES[label]}, {length} sites, dephasing {noise:g}")
         axis.set(yscale="log", xlabel="distance, pair in the middle", ylabel="surplus by the message",
                  title=f"XXZ, Alice measures {measure}")
         axis.legend(fontsize=6, frameon=False)
