@@ -71,7 +71,7 @@ def table() -> None:
             if (w, name) in REFERENCE:
                 axis.plot(REFERENCE_TIMES, REFERENCE[w, name], "x", color=f"C{k}")
         axis.set(xscale="log", xlabel="time", title=title)
-    axes[0].legend(fontsize=7)
+    axes[3].legend(fontsize=7, loc=(0.03, 0.45))
     figure.savefig(DATA / "table.png", dpi=130)
 
 
