@@ -122,7 +122,7 @@ def test_bound_states_keep_two_thirds_of_the_amplitude():
 
 @pytest.mark.slow
 def test_bound_state_at_late_times():
-    found = kept(bath.self_discharge(strength=2.0, length=80), np.array([0, 60.0]), mb.TEBD(dt=0.08))
+    found = kept(bath.self_discharge(strength=2.0, length=80), np.array([0, 60.0]), mb.TEBD(dt=0.05))
     assert np.sqrt(found[1]) == pytest.approx(0.629721, abs=1e-6)          # REFERENCES 8; the asymptote is 0.629828
 
 
