@@ -91,7 +91,7 @@ def test_forty_sites():
     """All distances of a certified steady state of forty sites within ten minutes of one core."""
     begun = time.process_time()
     (_, battery), g = between(40, 1.0, 1 / 3, 2.0, 1.0)
-    steady = mb.steady_state(battery, method=mb.Sweeps(first_bond=16), truncation=mb.Truncation(28, 1e-24),
+    steady = mb.steady_state(battery, method=mb.Sweeps(first_bond=16), truncation=mb.Truncation(24, 1e-22),
                              tolerance=1e-9, progress=False, seconds=900)
     solved_in = time.process_time() - begun
     agree(steady, battery, g, [((40 - d) // 2, (40 - d) // 2 + d) for d in range(1, 40)], 1.0, 1e-6)
