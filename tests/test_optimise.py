@@ -76,7 +76,7 @@ def test_gradient_of_ergotropy():
 
 @pytest.mark.parametrize("method", [mb.Exact(), mb.TEBD(dt=0.03)])
 def test_gradient_of_harmonics(method):
-    battery, controls = chain()
+    battery, controls = chain(cells=2)
     x = np.random.default_rng(2).normal(size=(2, 2))
     given = {"shape": Fourier(2), "method": method}
     _, slopes = gradient(battery, controls, 0.6, x, **given)
