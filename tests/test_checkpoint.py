@@ -67,7 +67,7 @@ JOBS = {
                                 {"method": mb.TDVP(dt=0.3, order=2), "record": RECORD}),
     "ground state": (lambda: spin_chain.xyz(cells=9), [0.0, 0.2], {"method": mb.TEBD(dt=0.1), "record": RECORD}),
     "beside it": (lambda: spin_chain.xxz(cells=5), [0.0, 0.3, 0.6],
-                  {"method": mb.TEBD(), "record": {"energy": mb.Energy(), "swing": mb.measure.Sigma2()},
+                  {"method": mb.TEBD(), "record": {"energy": mb.Energy(), "swing": mb.measure.Xi2()},
                    "keep_states": True, "audits": True}),
 }
 
