@@ -72,8 +72,8 @@ JOBS = {
     "schedule of the package": (lambda: light.flying_qubits(cells=2), [0.0, 1.5],
                                 {"method": mb.TDVP(dt=0.3, order=2), "record": RECORD}),
     "ground state": (lambda: spin_chain.xyz(cells=9), [0.0, 0.2], {"method": mb.TEBD(dt=0.1), "record": RECORD}),
-    "beside it": (lambda: spin_chain.xxz(cells=5), [0.0, 0.3],
-                  {"method": mb.TEBD(), "record": {"energy": mb.Energy(), "swing": mb.measure.Sigma2()},
+    "beside it": (lambda: spin_chain.xxz(cells=5), [0.0, 0.3, 0.6],
+                  {"method": mb.TEBD(), "record": {"energy": mb.Energy(), "swing": mb.measure.Xi2()},
                    "keep_states": True, "audits": True}),
 }
 
@@ -123,11 +123,11 @@ def swept(model=spin_chain.mbl, checkpoint=None, **more):
 
 
 @pytest.mark.parametrize(("model", "resumed"), [(spin_chain.mbl, {}), (wild, {"model": wild})])
-@pytest.mark.parametrize("more", [{}, {"error": {"entropy": 1e-9}, "batch": 2, "bars": True}])
+@pytest.mark.parametrize("more", [{}, {"error": {"entropy": 10.0}, "batch": 3, "bars": True}])
 def test_a_sweep_stopped_after_every_run_gives_the_same_bits(tmp_path, model, resumed, more):
     whole = swept(model, **more)
     pieces, stops = in_pieces(lambda c: swept(model, c, **more), tmp_path / "job.h5", **resumed)
-    assert stops >= 8
+    assert stops >= (6 if more else 8)
     same(pieces.data, whole.data)
     same(pieces.bars, whole.bars)
     assert pieces.outcome == whole.outcome
@@ -234,10 +234,12 @@ def test_a_short_step_between_times_goes_on_too(tmp_path):
     battery, times, method = spin_chain.xxz(cells=8), np.linspace(0, 0.6, 13), mb.TEBD(dt=0.05)
     mb.charge(battery, times[:6], method=method, record=RECORD, checkpoint=mb.Checkpoint(tmp_path / "job.h5"))
     longer = mb.resume(tmp_path / "job.h5", times=times[6:])
-    same(longer.data, mb.charge(battery, times, method=method, record=RECORD).data)
+    whole = mb.charge(battery, times, method=method, record=RECORD)
+    same(longer.data, whole.data)
     exact = mb.charge(battery, times, method=mb.Exact(), record=RECORD).data
     for name, bar in longer.bars.items():
         assert bool((np.abs(longer.data[name] - exact[name]) <= bar).all()), name
+        assert bool((bar <= 2 * whole.bars[name]).all()), name       # the second run was visited at the right times
 
 
 def test_times_that_do_not_go_on_are_refused(tmp_path):

@@ -86,9 +86,9 @@ def draw() -> None:
         right.errorbar(middle, [s for s, _ in steep], [w for _, w in steep], fmt="o-", markersize=4, color=f"C{j}")
         print(f"p = {p:g}: P/N from {power[0] / n[0]:.4f} to {power[-1] / n[-1]:.4f} at t = {when[-1]:.3f}; slopes",
               ", ".join(f"{s:.4f}({w:.1e})" for s, w in steep))
-    left.set(xscale="log", yscale="log", xlabel="cells N", ylabel="largest W / (t N)", title="power a cell")
-    left.legend(fontsize=8)
-    right.set(xscale="log", xlabel="cells N", ylabel="d ln P / d ln N", title="exponent of the power")
+    left.set(ylim=(1.15, None), xlabel="cells N", ylabel="largest W / (t N)", title="power a cell")
+    left.legend(fontsize=7, loc="lower right", ncols=3)
+    right.set(xlabel="cells N", ylabel="d ln P / d ln N", title="exponent of the power")
     right.axhline(1.0, color="gray", linewidth=0.8)
     figure.savefig(DATA / "power.png", dpi=130)
 

@@ -91,7 +91,7 @@ def claims() -> None:
                 axis.errorbar(disorder, mean, error, fmt="o-" if nn else "s--", markersize=4, color=f"C{k}",
                               mfc=None if nn else "white", label=f"N = {cells}, {'interacting' if nn else 'free'}")
                 print(name, cells, nn, np.round(mean, 4).tolist(), np.round(error, 4).tolist())
-        axis.set(xscale="log", xlabel="disorder", title=title)
+        axis.set(xlabel="disorder", title=title)
         axis.title.set_fontsize(9)
     axes[0].legend(fontsize=7)
     figure.savefig(DATA / "claims.png", dpi=130)
