@@ -38,6 +38,8 @@ def main() -> None:
     right.loglog([r["bond"] for r in mine], [r["residual"] for r in mine], "k*", label="100 sites, solved")
     right.axhline(1e-6, color="0.8", zorder=0)
     right.set(xlabel="bond", ylabel=r"$|L\rho| / |\rho|$", title=r"dephased chain, $\Delta = 1/2$")
+    right.set_xticks([16, 32, 64, 128, 192], ["16", "32", "64", "128", "192"], minor=False)
+    right.minorticks_off()
     right.legend(frameon=False)
     figure.savefig(DATA / "steady_states.png", dpi=150)
 
