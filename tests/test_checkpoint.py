@@ -72,7 +72,7 @@ JOBS = {
     "schedule of the package": (lambda: light.flying_qubits(cells=2), [0.0, 1.5],
                                 {"method": mb.TDVP(dt=0.3, order=2), "record": RECORD}),
     "ground state": (lambda: spin_chain.xyz(cells=9), [0.0, 0.2], {"method": mb.TEBD(dt=0.1), "record": RECORD}),
-    "beside it": (lambda: spin_chain.xxz(cells=5), [0.0, 0.3, 0.6],
+    "beside it": (lambda: spin_chain.mbl(cells=5), [0.0, 0.3, 0.6],
                   {"method": mb.TEBD(), "record": {"energy": mb.Energy(), "swing": mb.measure.Xi2()},
                    "keep_states": True, "audits": True}),
 }
