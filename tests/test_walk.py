@@ -8,6 +8,7 @@ from mps_battery.battery import as_schedule
 from mps_battery.evolve.ladder import LadderTrain
 from mps_battery.evolve.walk import WalkEvolution, hub_of, sweeps
 from mps_battery.models import cavity, light, networks
+from mps_battery.tensors import trains
 
 TIGHT = mb.Truncation(256, 1e-17)
 STARS = [
@@ -58,6 +59,17 @@ def test_sweeps_fill_a_step(order, stages):
     assert len(fractions) == 2 * stages
     assert sum(fractions) == pytest.approx(1.0, abs=1e-14)
     assert fractions == pytest.approx(fractions[::-1], abs=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(4, 30), (5, 7), (9, 3), (2, 6, 40)])
+def test_left_vectors_keep_what_a_gram_matrix_hides(shape):
+    rng = np.random.default_rng(4)
+    matrix = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+    matrix *= 1e-3 ** np.arange(shape[-2])[:, None]
+    u, s = trains.left_vectors(matrix)
+    assert np.allclose(s, np.linalg.svd(matrix, compute_uv=False), rtol=1e-12, atol=1e-15)
+    assert np.allclose(u.conj().swapaxes(-1, -2) @ u, np.eye(s.shape[-1]), atol=1e-14)
+    assert np.allclose(np.linalg.norm(u.conj().swapaxes(-1, -2) @ matrix, axis=-1), s, rtol=1e-9, atol=1e-15)
 
 
 def test_the_hub_is_found():

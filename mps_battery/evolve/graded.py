@@ -302,8 +302,8 @@ def spectrum(matrix: Array, left: bool, weight: float) -> tuple[Array, Array]:
     above; below, a singular value decomposition takes over.
     """
     if weight < 1e-13:
-        u, s, v = trains.svd(matrix)
-        return s * s, u if left else v.conj().T
+        vectors, s = trains.left_vectors(matrix if left else matrix.conj().T)
+        return s * s, vectors
     dagger = matrix.conj().T
     weights, vectors = np.linalg.eigh(matrix @ dagger if left else dagger @ matrix)
     rank = min(matrix.shape)

@@ -173,7 +173,7 @@ def _split(theta: Array, labels: Array, truncation: Truncation, ledger: Ledger) 
     places[member[order], within] = order
     blocks = rows[places]                                                      # label, row, b
     if truncation.weight < 1e-13:
-        u, s, _ = trains.svd(blocks)
+        u, s = trains.left_vectors(blocks)
         weights = s * s
     else:
         weights, u = np.linalg.eigh(blocks @ blocks.conj().transpose(0, 2, 1))
