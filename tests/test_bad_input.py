@@ -290,7 +290,7 @@ def terms(*entries, sites=SITES):
 
 FIELD = terms(*[(1.0, ("Z", n)) for n in range(4)])
 DRIVE = terms(*[(1.0, ("X", n)) for n in range(4)])
-LONG = terms((1.0, ("X", 0), ("X", 3)))
+LONG = terms((1.0, ("X", 0), ("X", 3)), (1.0, ("X", 0), ("X", 2)), (1.0, ("X", 1), ("X", 3)))
 SHORT_CHAIN = terms((1.0, ("Z", 0)), sites=SITES[:3])
 UP = mb.MPS.product(SITES, "up")
 
