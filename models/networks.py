@@ -64,7 +64,7 @@ def central_spins(cells: int = 2, chargers: int = 8, splitting: float = 1.0, cou
                    name="central_spins", parameters=parameters, reference=_PENG)
 
 
-def spin_ladder(cells: int = 10, splitting: float = 1.0, rung: float = 0.5, leg: float = 0.3,
+def spin_ladder(cells: int = 6, splitting: float = 1.0, rung: float = 0.5, leg: float = 0.3,
                 anisotropy: float = 0.0) -> Battery:
     """Ladder of which one leg stores and the other charges, rung by rung; starts with the charging leg up.
 

@@ -15,6 +15,17 @@ c_2 = a_1 - c_1, ... have the same order, whatever the number of parts [McLachla
 
 The hub carries the orthogonality centre, so that every truncation is an exact projection. Where the hub stands at an
 end a state of alike sites has bonds up to their number, but in the middle of its way only to half of it.
+
+Swaps against an MPO (two-site TDVP), CPU seconds and error of the whole energy, natural steps, no bars:
+
+    battery, time                weight     swaps             MPO
+    Tavis-Cummings, N = 20, 3    1e-12      0.69 s, 3.5e-8    3.54 s, 1.7e-9
+                                 1e-16      1.25 s, 7e-11     4.06 s
+    Dicke, N = 8, 30 levels, 1.5 1e-12      0.61 s, 2.1e-7    1.26 s, 6e-10
+                                 1e-16      1.76 s, 6e-9      1.59 s
+
+Errors are differences from the MPO at 1e-16. With a conserved charge swaps are three times faster at a smaller error;
+without one the MPO, whose bonds are smaller, is the better below errors of about 1e-7.
 """
 
 from __future__ import annotations
