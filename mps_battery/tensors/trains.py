@@ -38,7 +38,7 @@ def left_vectors(matrix: Array) -> tuple[Array, Array]:
     """
     dagger = matrix.conj().swapaxes(-1, -2)
     if dagger.shape[-2] > 2 * dagger.shape[-1]:
-        dagger = np.linalg.qr(dagger, mode="r")
+        dagger = np.linalg.qr(dagger, mode="r")  # type: ignore[assignment]
     _, s, v = svd(dagger)
     return v.conj().swapaxes(-1, -2), s
 
