@@ -21,7 +21,7 @@ __all__ = ["central_spins", "oscillators", "rydberg_array", "spin_j_chain", "spi
 _ANDOLINA = "Andolina, Farina, Mari, Pellegrini, Giovannetti, Polini, Phys. Rev. B 98, 205423 (2018)"
 _BROWAEYS = "Browaeys, Lahaye, Nat. Phys. 16, 132 (2020), arXiv:2002.07413"
 _GHOSH_J = "Ghosh, Sen(De), Phys. Rev. A 105, 022628 (2022)"
-_GIAMARCHI = "ladders: Dagotto, Rice, Science 271, 618 (1996); charging by a neighbour: " + _ANDOLINA
+_LADDERS = "ladders: Dagotto, Rice, Science 271, 618 (1996); charging by a neighbour: " + _ANDOLINA
 _PENG = "Peng, He, Chesi, Lin, Guan, Phys. Rev. A 103, 052220 (2021)"
 _SU = "Su, Schrieffer, Heeger, Phys. Rev. Lett. 42, 1698 (1979); charging by a neighbour: " + _ANDOLINA
 
@@ -98,7 +98,7 @@ def spin_ladder(cells: int = 6, splitting: float = 1.0, rung: float = 0.5, leg: 
         charging += rung, ("Sp", n), ("Sm", n + 1)
         charging += rung, ("Sm", n), ("Sp", n + 1)
     return Battery(sites=sites, cells=range(0, 2 * cells, 2), energy=legs[0], charging=charging,
-                   empty=["down", "up"] * cells, name="spin_ladder", parameters=parameters, reference=_GIAMARCHI)
+                   empty=["down", "up"] * cells, name="spin_ladder", parameters=parameters, reference=_LADDERS)
 
 
 def spin_j_chain(cells: int = 8, spin: float = 1.0, field: float = 1.0, exchange: float = 0.3, anisotropy: float = 0.5,
