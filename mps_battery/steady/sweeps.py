@@ -82,17 +82,13 @@ class Solver:
         tensors: Where to start, legs vL p vR, real, any canonical form.
         grading: What the generator conserves.
         kappa: Weight of the identity on every site.
-        krylov: None solves local problems as well as it can; a number takes so many steps of GMRES for each, leaves
-            L+ L out, and is for short pseudo-times.
     """
 
-    def __init__(self, generator: MPO, tensors: Sequence[Array], grading: Grading, kappa: float = KAPPA,
-                 krylov: int | None = None) -> None:
-        self.length, self.kappa, self.grading, self.krylov = len(tensors), kappa, grading, krylov
+    def __init__(self, generator: MPO, tensors: Sequence[Array], grading: Grading, kappa: float = KAPPA) -> None:
+        self.length, self.kappa, self.grading = len(tensors), kappa, grading
         self._scale = [np.r_[kappa, np.ones(t.shape[1] - 1)] for t in tensors]
         weighted = MPO([w * (k[:, None] / k[None, :]) for w, k in zip(generator.tensors, self._scale, strict=True)])
-        square = weighted if krylov else \
-            (MPO([w.transpose(0, 1, 3, 2) for w in weighted.tensors]) @ weighted).compress(1e-12)
+        square = (MPO([w.transpose(0, 1, 3, 2) for w in weighted.tensors]) @ weighted).compress(1e-12)
         self._weighted = weighted.tensors
         self.generator, self.square = grading.operator(weighted.tensors), grading.operator(square.tensors)
         self.x = grading.enter([t * (k / kappa)[None, :, None] for t, k in zip(tensors, self._scale, strict=True)])
@@ -187,8 +183,7 @@ class Solver:
     def _absorb(self, n: int) -> None:
         """Site n joins the right environments."""
         self._right[n - 1] = environment.from_right(self._right[n], self.x[n], self.generator[n])
-        if not self.krylov:
-            self._right2[n - 1] = environment.from_right(self._right2[n], self.x[n], self.square[n])
+        self._right2[n - 1] = environment.from_right(self._right2[n], self.x[n], self.square[n])
         self._trace_right[n - 1] = self.x[n][:, 0] @ self._trace_right[n]
 
     # -- sweeps ----------------------------------------------------------------------------------------------
@@ -218,9 +213,8 @@ class Solver:
         weight = 1 / (tau * (old @ e)) if abs(old @ e) > 1e-12 * np.linalg.norm(old) else 0.0
         target = e + weight * old
         ends = (self._left[n], self.generator[n], self._right[n]), (self._left2[n], self.square[n], self._right2[n])
-        new = self._factorised(ends, e, theta, tau, target, entries) if len(entries) <= DENSE and not self.krylov else \
-            self._iterated(ends, e, 0.0 if self.krylov else theta, tau, target, entries, old / (old @ e),
-                           self.krylov or 60)
+        new = self._factorised(ends, e, theta, tau, target, entries) if len(entries) <= DENSE else \
+            self._iterated(ends, e, theta, tau, target, entries, old / (old @ e))
         new = new / np.linalg.norm(new) * (np.sign(new @ e) or 1.0)
         self.change = max(self.change, float(np.linalg.norm(new - old / np.linalg.norm(old))))
         return entries.scatter(new, shape)
@@ -237,18 +231,16 @@ class Solver:
         return refined_solve(matrix, target)
 
     @staticmethod
-    def _iterated(ends: tuple, e: Array, theta: float, tau: float, target: Array, entries: Entries, guess: Array,
-                  krylov: int) -> Array:
-        once = LocalOperator(ends[0], entries)
-        twice = LocalOperator(ends[1], entries) if theta else None
+    def _iterated(ends: tuple, e: Array, theta: float, tau: float, target: Array, entries: Entries, guess: Array
+                  ) -> Array:
+        once, twice = (LocalOperator(end, entries) for end in ends)
 
         def apply(v: Array) -> Array:
             v = v.ravel()
-            out = v / tau + e * (e @ v) - once(v)
-            return out + theta * twice(v) if twice is not None else out
+            return v / tau + e * (e @ v) - once(v) + theta * twice(v)
 
         operator = LinearOperator((len(entries), len(entries)), matvec=apply, dtype=float)
-        return gmres(operator, target, x0=guess, rtol=1e-10, atol=0.0, restart=krylov, maxiter=1)[0]
+        return gmres(operator, target, x0=guess, rtol=1e-10, atol=0.0, restart=60, maxiter=1)[0]
 
     def _pass_right(self, n: int, y: Array, truncation: Truncation, enrich: int) -> None:
         """Left-canonical tensor at n, centre to n + 1."""
@@ -265,8 +257,7 @@ class Solver:
         self.x[n], self.bonds[n + 1] = u.reshape(l, d, -1), leg
         self.x[n + 1] = np.tensordot(u.conj().T @ matrix, self.x[n + 1], 1)
         self._left.append(environment.from_left(self._left[n], self.x[n], self.generator[n]))
-        self._left2.append(self._left2[n] if self.krylov else
-                           environment.from_left(self._left2[n], self.x[n], self.square[n]))
+        self._left2.append(environment.from_left(self._left2[n], self.x[n], self.square[n]))
         self._trace_left.append(self._trace_left[n] @ self.x[n][:, 0])
 
     def _pass_left(self, n: int, y: Array, truncation: Truncation, enrich: int) -> None:
