@@ -211,3 +211,14 @@ def test_frame_of_a_full_parity():
     columns, leg, _ = grading.frame(matrix, first, rows, np.arange(8), (push, np.arange(3)), mb.Truncation(8, 1e-30), 4)
     assert columns.T @ columns == pytest.approx(np.eye(len(leg)), abs=1e-12)
     assert np.sum(leg.charges == 0) <= 4
+
+
+def test_residual_of_two_sites():
+    """L x between two frames, against one sum over all legs; rows (vL p), columns (p vR)."""
+    rng = np.random.default_rng(9)
+    left, right = rng.normal(size=(2, 3, 2)), rng.normal(size=(4, 2, 4))                 # bL w kL; bR w kR
+    a, b = rng.normal(size=(2, 4, 3)), rng.normal(size=(3, 4, 4))
+    v, w = rng.normal(size=(3, 5, 4, 4)), rng.normal(size=(5, 2, 4, 4))
+    expected = np.einsum("amk,kqx,mnpq,xst,nors,bot->aprb", left, a, v, b, w, right).reshape(8, 16)
+    found = sweeps.pair_residual((left, a, v), (right, b, w))
+    assert np.abs(found - expected).max() < 1e-12 * np.abs(expected).max()
