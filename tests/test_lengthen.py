@@ -6,7 +6,13 @@ import solved_open
 from test_steady import driven_chain, pauli_current
 
 import mps_battery as mb
-from mps_battery.steady.lengthen import continued
+from mps_battery.liouville import generator
+from mps_battery.steady import lengthen
+from mps_battery.steady.lengthen import closest, continued
+from mps_battery.tensors import trains
+from mps_battery.tensors.density import density_sites
+from mps_battery.tensors.mps import MPS
+from mps_battery.tensors.truncation import Truncation
 
 
 def exact(n, delta, bias=1.0, dephasing=0.0):
@@ -52,3 +58,34 @@ def test_two_states_that_do_not_make_the_length(lengths):
     pair = tuple(mb.Density.product([mb.Spin()] * n, "mixed") for n in lengths)
     with pytest.raises(mb.InputError, match="start"):
         mb.steady_state(driven_chain(8, 0.5, 1.0), start=pair)
+
+
+def test_closest_of_several_continuations(monkeypatch):
+    """Small Schmidt values are inverted only where that brings the residual down."""
+    several = (0.5, 0.01, 0.2)
+    monkeypatch.setattr(lengthen, "LEAST_SCHMIDT", several)
+    battery = driven_chain(6, 1.0, 1.0)
+    parts = generator(battery).parts
+    total = sum((t for t, _ in parts[1:]), parts[0][0].copy())
+    dense, cut = total.to_sparse().real, Truncation(12, 0.0)
+
+    def off(vector):
+        return np.linalg.norm(dense @ vector) / np.linalg.norm(vector)
+
+    pair = exact(4, 1.0), exact(5, 1.0)
+    each = [off(MPS(density_sites(battery.sites), trains.cut(continued(*pair, least).train.tensors, cut)).to_dense())
+            for least in several]
+    found = closest(*pair, total.to_mpo(), cut, 1.0)
+    assert max(found.bonds) <= 12
+    assert off(found.train.to_dense()) == pytest.approx(min(each), rel=1e-6)
+    assert max(each) > 1.05 * min(each)
+
+
+def test_continued_chain_with_a_heavy_identity():
+    """Stabilised sweeps from the seam outwards: N = 8, Delta = 1, from 4 and 6."""
+    steady = mb.steady_state(driven_chain(8, 1.0, 1.0), start=(exact(4, 1.0), exact(6, 1.0)), tolerance=1e-5,
+                             method=mb.Sweeps(most=14, identity_weight=2.0, stabilisation=1.0),
+                             truncation=mb.Truncation(28, 1e-24))
+    assert pauli_current(steady) == pytest.approx(solved_open.maximal_driving_current(8, 1.0, 1), rel=3e-5)
+    assert steady.certificate.spread < 1e-5
+    assert steady.history.sizes["step"] <= 14

@@ -140,7 +140,7 @@ def test_sweeps_tell_how_much_they_changed():
     solver, dense, _ = problem("parity")
     changes = []
     for _ in range(12):
-        solver.sweep(sweeps.Control(0.1), solver.residual, WIDE, 0)
+        solver.sweep(sweeps.Control.falling(0.1), solver.residual, WIDE, 0)
         changes.append(solver.change)
     assert 0.05 < changes[0] <= 2
     assert changes[-1] < 1e-6
@@ -222,3 +222,31 @@ def test_residual_of_two_sites():
     expected = np.einsum("amk,kqx,mnpq,xst,nors,bot->aprb", left, a, v, b, w, right).reshape(8, 16)
     found = sweeps.pair_residual((left, a, v), (right, b, w))
     assert np.abs(found - expected).max() < 1e-12 * np.abs(expected).max()
+
+
+def test_sweeps_of_a_window_leave_the_rest():
+    """Only what lies within is solved; the state to its left and right keeps its frames."""
+    solver, _, _ = problem("charge", 1e-3)
+    before = frame_of(solver, 0) @ solver.x[0].ravel()
+    solver.sweep(sweeps.Control.falling(0.1), solver.residual, WIDE, 0, range(0))
+    after = frame_of(solver, 0) @ solver.x[0].ravel()
+    assert np.abs(after - before).max() < 1e-12
+    assert solver.change == 0
+    left = before.reshape(4, 16)
+    solver.sweep(sweeps.Control.falling(0.1), solver.residual, Truncation(3, 0.0), 0, range(2, 3))
+    assert solver.change > 1e-3
+    after = (frame_of(solver, 0) @ solver.x[0].ravel()).reshape(4, 16)
+    u = np.linalg.svd(left)[0][:, :np.linalg.matrix_rank(left, 1e-10)]
+    assert np.linalg.norm(after - u @ (u.conj().T @ after)) < 1e-10
+
+
+def test_control_of_stabilisation():
+    steady, falling = sweeps.Control.constant(2.0), sweeps.Control.falling(2.0)
+    for c in (steady, falling):
+        for _ in range(30):
+            c.better()
+    assert (steady.theta, steady.reach) == (2.0, 1.5)
+    assert falling.theta == 0.5
+    assert falling.reach > 100
+    steady.worse()
+    assert (steady.theta, steady.reach) == (5.0, 0.75)

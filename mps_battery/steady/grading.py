@@ -366,7 +366,8 @@ def blocks(left: Array, w: Array, right: Array, rows: Sequence[Sets], columns: S
             if pair not in sites:
                 piece = w[:, :, p][:, :, :, q]
                 used = np.flatnonzero(np.any(piece != 0, (1, 2, 3))), np.flatnonzero(np.any(piece != 0, (0, 2, 3)))
-                sites[pair] = *used, piece[np.ix_(*used)].transpose(0, 2, 3, 1).reshape(len(used[0]), -1)
+                sites[pair] = *used, piece[np.ix_(*used)].transpose(0, 2, 3, 1).reshape(
+                    len(used[0]), len(p) * len(q) * len(used[1]))
             first, last, piece = sites[pair]
             if not len(first):
                 continue

@@ -52,26 +52,42 @@ class Control:
     """Stabilisation and pseudo-time, adapted from sweep to sweep.
 
     Attributes:
-        scale: A time: 1.6 over the strength of the generator does well on driven chains.
-        theta: Weight of the least-squares part. It begins at `scale` and falls to a quarter of it while sweeps go
-            well: what stabilises the first sweeps slows the last ones down, three to ten times a sweep.
+        theta: Weight of the least-squares part, a time.
+        floor: What theta falls to while sweeps go well.
+        ceiling: What it rises to when they are taken back.
         reach: tau times the residual.
+        far: Largest reach.
+        patience: A sweep may raise the residual by this factor.
     """
 
-    scale: float
-    theta: float = 0.0
+    theta: float
+    floor: float
+    ceiling: float
     reach: float = 0.5
+    far: float = np.inf
+    patience: float = 1.3
 
-    def __post_init__(self) -> None:
-        self.theta = self.theta or self.scale
+    @classmethod
+    def falling(cls, scale: float) -> Control:
+        """For starts far away: what stabilises the first sweeps slows the last ones down, 3 to 10 times a sweep.
+
+        Args:
+            scale: A time; 1.6 over the strength of the generator does well on driven chains.
+        """
+        return cls(scale, scale / 4, 3 * scale)
+
+    @classmethod
+    def constant(cls, theta: float) -> Control:
+        """For good starts on long chains, with a large weight of the identity."""
+        return cls(theta, theta, 16 * theta, 0.7, 1.5, 3.0)
 
     def better(self) -> None:
         """A sweep went well: step further."""
-        self.theta, self.reach = max(self.scale / 4, 0.8 * self.theta), 1.3 * self.reach
+        self.theta, self.reach = max(self.floor, 0.8 * self.theta), min(1.3 * self.reach, self.far)
 
     def worse(self) -> None:
         """A sweep was taken back."""
-        self.theta, self.reach = min(3 * self.scale, 2.5 * self.theta), self.reach / 2
+        self.theta, self.reach = min(self.ceiling, 2.5 * self.theta), self.reach / 2
 
 
 class Solver:
@@ -187,18 +203,25 @@ class Solver:
         self._trace_right[n - 1] = self.x[n][:, 0] @ self._trace_right[n]
 
     # -- sweeps ----------------------------------------------------------------------------------------------
-    def sweep(self, control: Control, residual: float, truncation: Truncation, enrich: int = ENRICHMENT) -> None:
-        """Right and back.
+    def sweep(self, control: Control, residual: float, truncation: Truncation, enrich: int = ENRICHMENT,
+              window: range | None = None) -> None:
+        """Right and back; with a `window`, only its sites are solved and truncated and the centre passes the others by.
 
         Afterwards `change` is the largest change of a local tensor relative to its norm, and `discarded` the largest
         weight that one truncation dropped.
         """
         self.change = self.discarded = 0.0
         tau = control.reach / max(residual, 1e-300)
+        window = range(self.length) if window is None else window
+
+        def moved(n: int) -> tuple[Array, Truncation, int]:
+            return (self._solve(n, control.theta, tau), truncation, enrich) if n in window else \
+                (self.x[n], Truncation(10**6, 0.0), 0)
+
         for n in range(self.length - 1):
-            self._pass_right(n, self._solve(n, control.theta, tau), truncation, enrich)
+            self._pass_right(n, *moved(n))
         for n in range(self.length - 1, 0, -1):
-            self._pass_left(n, self._solve(n, control.theta, tau), truncation, enrich)
+            self._pass_left(n, *moved(n))
             self._left.pop()
             self._left2.pop()
             self._trace_left.pop()

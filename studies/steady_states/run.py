@@ -1,6 +1,6 @@
 """How far steady states of long driven chains can be trusted: a ladder of lengths, a dephased chain, and the rank.
 
-    python studies/steady_states/run.py ladder [--longest 50] [--bond 52]
+    python studies/steady_states/run.py ladder [--longest 50] [--bond 60]
     python studies/steady_states/run.py dephased
     python studies/steady_states/run.py rank
 
@@ -82,6 +82,7 @@ def ladder(longest: int, bond: int) -> None:
     """Maximally driven isotropic chains, each from the two before it; from dense chains of 4 and 6 sites."""
     STATES.mkdir(exist_ok=True)
     rows: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     if (DATA / "ladder.json").exists():
         rows = json.loads((DATA / "ladder.json").read_text(encoding="utf-8"))["rows"]
     done = [row["N"] for row in rows if (STATES / f"{row['N']}.npz").exists()]
@@ -94,9 +95,12 @@ def ladder(longest: int, bond: int) -> None:
         if n <= 6:
             steady = mb.steady_state(battery, method=mb.Dense())
         else:
-            cap = min(bond, (n // 2 + 1) ** 2 + 8)                        # the exact rank, or less
-            steady = mb.steady_state(battery, method=mb.Sweeps(most=30, first_bond=cap), tolerance=1.7e-3,
-                                     truncation=mb.Truncation(cap, 1e-22), start=(stored(n - 4), stored(n - 2)))
+            # identity weight, stabilisation and bond grow with the chain: see the README
+            weight, stabilisation, most = (1.5, None, 30) if n <= 20 else (2.4, 4.0, 25)
+            cap = min(bond if n > 40 else min(bond, 48), (n // 2 + 1) ** 2 + 8)  # the exact rank, or less
+            method = mb.Sweeps(most=most, first_bond=cap, identity_weight=weight, stabilisation=stabilisation)
+            steady = mb.steady_state(battery, method=method, tolerance=7e-4, truncation=mb.Truncation(cap, 1e-24),
+                                     start=(stored(n - 4), stored(n - 2)), progress=True)
         np.savez(STATES / f"{n}.npz", *steady.state.train.tensors)
         row = {"N": n, "exact": exact_current(n), "current": steady.certificate.current}
         row |= facts(steady) if n > 6 else {}
@@ -147,7 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=["ladder", "dephased", "rank"])
     parser.add_argument("--longest", type=int, default=50)
-    parser.add_argument("--bond", type=int, default=52)
+    parser.add_argument("--bond", type=int, default=60)
     asked = parser.parse_args()
     DATA.mkdir(exist_ok=True)
     with threadpool_limits(1, user_api="blas"):
