@@ -38,9 +38,10 @@ def battery(kind, rng):
     return mb.Battery(sites, cells=range(len(sites)), energy=h, charging=h, empty=[n % 2 for n in range(len(sites))])
 
 
-def evolved(case, truncation, times, blocks=tebd.CROSSOVER):
+def evolved(case, truncation, times, blocks=tebd.CROSSOVER, hands=1):
     evolution = mb.TEBD(dt=0.1, blocks=blocks).start(case.initial_state(), as_schedule(case.charging), truncation)
     assert isinstance(evolution, tebd.HastingsEvolution)
+    evolution._hands = hands
     states = []
     for t in times:
         evolution.advance(t)
@@ -66,6 +67,16 @@ def test_same_states_as_without_numba(kind, truncation, monkeypatch):
     assert fast.ledger.truncations == slow.ledger.truncations
     assert fast.ledger.cap_bound == slow.ledger.cap_bound
     assert fast.ledger.discarded_weight == pytest.approx(slow.ledger.discarded_weight, rel=1e-6, abs=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["charge", "no charge"])
+def test_threads_change_nothing(kind, monkeypatch):
+    monkeypatch.setattr(compiled, "LEAST_BOND", 1)
+    case = battery(kind, np.random.default_rng(67))
+    one, three = (evolved(case, Truncation(256, 1e-9), [0.3, 0.6], hands=n)[0] for n in (1, 3))
+    assert one.ledger == three.ledger
+    for a, b in zip(one._tensors, three._tensors, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_on_to_blocks_and_to_stacks(monkeypatch):

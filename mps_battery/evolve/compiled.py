@@ -9,6 +9,8 @@ expression would double the time it takes to compile; checkers of types must not
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import no_type_check
 
 import numpy as np
@@ -19,8 +21,12 @@ from mps_battery.tensors.truncation import Ledger, Truncation
 Array = np.ndarray
 
 
+MOST_HANDS, LEAST_BOND = 4, 8
+"""Most threads that share a layer, since they take turns in the interpreter, and the bond from which they gain."""
+
+
 def layer(tensors: list[Array], schmidt: list[Array], labels: list[Array], local: Sequence[Array],
-          gates: Sequence[Array], parity: int, truncation: Truncation, ledger: Ledger) -> None:
+          gates: Sequence[Array], parity: int, truncation: Truncation, ledger: Ledger, hands: int = 1) -> None:
     """Gates on every second bond of a right-canonical chain, in place.
 
     Args:
@@ -32,13 +38,32 @@ def layer(tensors: list[Array], schmidt: list[Array], labels: list[Array], local
         parity: The first bond.
         truncation: What is cut.
         ledger: Where it is noted.
+        hands: How many threads may share the bonds, which do not touch each other; the result is the same.
     """
-    one = np.ones(1)
-    for b, gate in zip(range(parity, len(tensors) - 1, 2), gates, strict=True):
-        tensors[b], tensors[b + 1], schmidt[b], labels[b + 1], discarded, capped = update(
-            tensors[b], tensors[b + 1], schmidt[b - 1] if b else one, gate, (labels[b], labels[b + 1], labels[b + 2]),
-            (local[b], local[b + 1]), truncation.weight, truncation.bond)
+    one, done = np.ones(1), {}
+    bonds = range(parity, len(tensors) - 1, 2)
+    queue = iter(bonds)
+
+    def work() -> None:
+        for b in queue:
+            done[b] = update(tensors[b], tensors[b + 1], schmidt[b - 1] if b else one, gates[b // 2],
+                             (labels[b], labels[b + 1], labels[b + 2]), (local[b], local[b + 1]),
+                             truncation.weight, truncation.bond)
+
+    if max(map(len, schmidt)) < LEAST_BOND:
+        hands = 1
+    others = [_pool().submit(work) for _ in range(min(hands, MOST_HANDS) - 1)]
+    work()
+    for other in others:
+        other.result()
+    for b in bonds:
+        tensors[b], tensors[b + 1], schmidt[b], labels[b + 1], discarded, capped = done[b]
         ledger.truncated(discarded, len(schmidt[b]), capped)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MOST_HANDS - 1)
 
 
 @njit(cache=True, nogil=True)

@@ -21,6 +21,7 @@ from mps_battery.checks import must, number, whole
 from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
 from mps_battery.evolve.graded import GradedTrain, Grading
 from mps_battery.evolve.products import cheapest, digits, layers, merged
+from mps_battery.evolve.threads import allowed
 from mps_battery.evolve.trotter import StepError
 from mps_battery.evolve.walk import WalkEvolution
 from mps_battery.tensors import trains
@@ -263,6 +264,7 @@ class HastingsEvolution(Evolution):
         self._chain: BlockChain | None = None
         self._may_block = method.blocks is not None and all(conserved(bonds, self._charges) for bonds in self._bonds)
         self._labels: list[Array] | None = None
+        self._hands = allowed()
         if truncation.weight >= GRAM and compiled() is not None:
             self._label()
 
@@ -318,7 +320,7 @@ class HastingsEvolution(Evolution):
                 self._chain.layer(gates, parity, self.truncation, self.ledger)
             elif self._labels is not None:
                 compiled().layer(self._tensors, self._schmidt, self._labels, self._charges, gates, parity,  # type: ignore
-                                 self.truncation, self.ledger)
+                                 self.truncation, self.ledger, self._hands)
             else:
                 hastings_layer(self._tensors, self._schmidt, gates, parity, self.truncation, self.ledger)
             self.ledger.end_of_sweep()
