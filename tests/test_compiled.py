@@ -106,6 +106,16 @@ def test_a_start_without_a_charge_is_dense():
     assert abs(evolution.state.overlap(exact.state)) == pytest.approx(1, abs=1e-7)
 
 
+def test_norms_are_kept():
+    case = battery("charge", np.random.default_rng(68))
+    start = case.initial_state()
+    start = mb.MPS(start.sites, [1e-9 * start.tensors[0], *start.tensors[1:]], 0, start.schmidt)
+    evolution = mb.TEBD(dt=0.1).start(start, as_schedule(case.charging), Truncation())
+    assert evolution.state.overlap(start).real == pytest.approx(1e-18, rel=1e-12)
+    evolution.advance(0.3)
+    assert evolution.state.norm == pytest.approx(1e-9, rel=1e-9)
+
+
 def test_weights_are_dropped_as_by_the_truncation():
     rng = np.random.default_rng(66)
     for _ in range(200):

@@ -279,10 +279,13 @@ class HastingsEvolution(Evolution):
 
     def _label(self) -> None:
         """Give every bond state a charge, zero where none is conserved."""
-        chain = BlockChain.from_train(self._tensors, self._charges) if self._may_block else None
+        first, *others = self._tensors
+        norm = np.linalg.norm(first)
+        chain = BlockChain.from_train([first / norm, *others], self._charges) if self._may_block else None
         self._may_block = chain is not None
         if chain is not None:
             self._tensors, self._schmidt, self._labels = chain.to_train()
+            self._tensors[0] *= norm
         else:
             self._charges = [np.zeros(len(c), dtype=np.int64) for c in self._charges]
             self._labels = [np.zeros(len(t[0]), dtype=np.int64) for t in self._tensors] + [np.zeros(1, dtype=np.int64)]
@@ -303,7 +306,7 @@ class HastingsEvolution(Evolution):
     def recall(self, memory: dict[str, Any]) -> None:
         """Go on from a memory."""
         self.time, self.ledger, self._may_block = memory["time"], memory["ledger"], memory["may_block"]
-        self._labels = memory["labels"]
+        self._labels = memory["labels"] if compiled() is not None else None
         if memory["blocked"]:
             if self._chain is None:
                 self._gates.clear()
@@ -364,10 +367,10 @@ def unitary_gates(bonds: Sequence[Array], tau: float) -> list[Array]:
 
 
 def compiled() -> ModuleType | None:
-    """The compiled update; None where numba cannot be had."""
+    """The compiled update; None where numba cannot be had, or finds no place for what it compiled."""
     try:
         from mps_battery.evolve import compiled as found
-    except ImportError:
+    except (ImportError, RuntimeError):
         return None
     return found
 
