@@ -36,7 +36,7 @@ CROSSOVER, UNCOMPILED = 160, 40
 Neel and domain-wall chains."""
 
 COMPILED = 128
-"""Bond up to which compiled code is no slower than stacks of equal shape where no charge is conserved; measured to 96."""
+"""Bond up to which compiled code is not slower than stacks of equal shape without a charge; measured to 96."""
 
 GRAM = 1e-13
 """Least discarded weight at which a Gram matrix, whose eigenvalues are right to 1e-16 of the largest, is enough."""

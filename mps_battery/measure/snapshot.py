@@ -182,7 +182,7 @@ class Snapshot:
             left, bra = env.T @ a, a.conj()                                  # vL* [vL]; p [vL] vR -> p vL* vR
             p, l, r = left.shape
             rho = left.reshape(p, l * r) @ bra.reshape(p, l * r).T           # p [vL* vR]; s [vL* vR]
-            out.append(rho / np.trace(rho).real)
+            out.append(rho / rho.trace().real)
             env = left.reshape(p * l, r).T @ bra.reshape(p * l, r)           # [p vL*] vR; [p vL*] vR*
         return out
 
