@@ -61,6 +61,7 @@ def test_same_states_as_without_numba(kind, truncation, monkeypatch):
     assert slow._labels is None
     for a, b in zip(quick, plain, strict=True):
         assert a.bonds == b.bonds
+        assert a.overlap(a).real == pytest.approx(b.overlap(b).real, abs=1e-11)
         assert abs(a.overlap(b)) ** 2 == pytest.approx((a.overlap(a) * b.overlap(b)).real, abs=1e-11)
         for s, z in zip(a.schmidt_values, b.schmidt_values, strict=True):
             np.testing.assert_allclose(s**2, z**2, atol=1e-11)
