@@ -31,9 +31,9 @@ from mps_battery.tensors.truncation import Ledger, Truncation
 
 Array = np.ndarray
 
-CROSSOVER, UNCOMPILED = 160, 40
-"""Bonds from which blocks over a charge are faster than dense tensors in compiled code, and in stacks: measured on the
-Neel and domain-wall chains."""
+CROSSOVER, UNCOMPILED = 192, 40
+"""Bonds from which tensors become blocks over a charge: in compiled code, dense ones were faster still at 206, but
+BLAS has all threads from there on; in stacks, measured on Neel and domain-wall chains."""
 
 COMPILED = 128
 """Bond up to which compiled code is not slower than stacks of equal shape without a charge; measured to 96."""
