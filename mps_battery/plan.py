@@ -16,11 +16,12 @@ import numpy as np
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must, nearest, shown, whole
 from mps_battery.evolve.choose import Method
+from mps_battery.evolve.threads import libraries
 from mps_battery.executors import Executor, Lost, Processes
 from mps_battery.measure.quantity import Quantity
 from mps_battery.progress import spoken
 from mps_battery.record import Table, standard_record
-from mps_battery.run import charge, check_times, libraries
+from mps_battery.run import charge, check_times
 from mps_battery.tensors.truncation import Truncation
 
 Array = np.ndarray

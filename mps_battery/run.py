@@ -7,13 +7,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from threadpoolctl import ThreadpoolController
 
 from mps_battery.audit import Audit
 from mps_battery.audit import audits as audits_of
@@ -33,6 +31,7 @@ from mps_battery.evolve.exact import Exact
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import CentreEvolution
 from mps_battery.evolve.tenpy import TenpyEvolution
+from mps_battery.evolve.threads import libraries
 from mps_battery.measure.cutoff import top_population, watched_modes
 from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
 from mps_battery.measure.quantity import Quantity, TwoTimeQuantity
@@ -192,12 +191,6 @@ def steps_between(grid: np.ndarray, method: Method) -> np.ndarray:
     """How many equal steps of at most `dt` lead from each time to the next."""
     longest = np.inf if isinstance(method, Exact) or method.dt is None else method.dt
     return np.maximum(1, np.ceil(np.diff(grid) / longest - 1e-9)).astype(int)
-
-
-@cache
-def libraries() -> ThreadpoolController:
-    """The libraries that have threads; to look for them takes longer than many a step."""
-    return ThreadpoolController()
 
 
 class Lane:

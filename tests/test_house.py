@@ -32,7 +32,8 @@ FOR_TYPES = {("tensors", "terms"), ("storage", "run"), ("storage", "sweep"), ("p
 """The other way only under TYPE_CHECKING."""
 ONLY_IN = {"tenpy": {"evolve/tenpy.py"}, "quimb": {"tensors/mps.py"}, "pydantic": {"spec.py"}, "typer": {"cli.py"},
            "rich": {"cli.py", "progress.py"}, "matplotlib": {"plot.py"}, "h5py": {"archive.py", "storage.py"},
-           "distributed": {"executors/cluster.py"}, "dask_jobqueue": {"executors/cluster.py"}}
+           "numba": {"evolve/compiled.py"}, "distributed": {"executors/cluster.py"},
+           "dask_jobqueue": {"executors/cluster.py"}}
 """Borrowed libraries that show in one place."""
 PUBLIC = {
     "Battery", "Schedule", "charge", "Run", "Budget", "load", "InputError",

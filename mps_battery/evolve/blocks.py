@@ -116,9 +116,12 @@ class BlockChain:
             self.blocks[n - 1] = {(p, q): a @ factors[q + int(c[p])] for (p, q), a in self.blocks[n - 1].items()
                                   if q + int(c[p]) in factors}
 
-    def to_train(self) -> tuple[list[Array], list[Array]]:
-        """Dense tensors (legs p vL vR) and descending Schmidt values of every inner bond."""
-        sizes: list[dict[int, int]] = [{0: 1}, *({q: len(s) for q, s in cut.items()} for cut in self.schmidt)]
+    def to_train(self) -> tuple[list[Array], list[Array], list[Array]]:
+        """Dense tensors (legs p vL vR), Schmidt values of every inner bond, charges of the states of every bond.
+
+        States are sorted by charge, those of one charge by their Schmidt values.
+        """
+        sizes: list[dict[int, int]] = [{0: 1}, *({q: len(cut[q]) for q in sorted(cut)} for cut in self.schmidt)]
         last = {q + int(self.charges[-1][p]): 1 for p, q in self.blocks[-1]}
         places, widths = [], []
         for bond in (*sizes, last):
@@ -131,7 +134,8 @@ class BlockChain:
             for (p, q), a in site.items():
                 t[p, places[n][q], places[n + 1][q + int(c[p])]] = a
             tensors.append(t)
-        return tensors, [np.sort(np.concatenate(list(cut.values())))[::-1] for cut in self.schmidt]
+        labels = [np.repeat(list(bond), list(bond.values())) for bond in (*sizes, last)]
+        return tensors, [np.concatenate([cut[q] for q in sorted(cut)]) for cut in self.schmidt], labels
 
     def layer(self, gates: Sequence[GateBlocks], parity: int, truncation: Truncation, ledger: Ledger) -> None:
         """Gates on every second bond in Hastings' form; see `hastings_layer` of `tebd.py` for the dense one."""

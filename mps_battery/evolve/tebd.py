@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from mps_battery.checks import must, number, whole
 from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
 from mps_battery.evolve.graded import GradedTrain, Grading
 from mps_battery.evolve.products import cheapest, digits, layers, merged
+from mps_battery.evolve.threads import allowed
 from mps_battery.evolve.trotter import StepError
 from mps_battery.evolve.walk import WalkEvolution
 from mps_battery.tensors import trains
@@ -29,8 +31,15 @@ from mps_battery.tensors.truncation import Ledger, Truncation
 
 Array = np.ndarray
 
-CROSSOVER = 40
-"""Bond from which blocks over a charge are faster than dense tensors: measured on the Neel and domain-wall chains."""
+CROSSOVER, UNCOMPILED = 192, 40
+"""Bonds from which tensors become blocks over a charge: in compiled code, dense ones were faster still at 206, but
+BLAS has all threads from there on; in stacks, measured on Neel and domain-wall chains."""
+
+COMPILED = 128
+"""Bond up to which compiled code is not slower than stacks of equal shape without a charge; measured to 96."""
+
+GRAM = 1e-13
+"""Least discarded weight at which a Gram matrix, whose eigenvalues are right to 1e-16 of the largest, is enough."""
 
 ROUNDING = 1e-14
 """What rounding may change in a state of norm one, a gate and its truncation; measured: less than a twentieth."""
@@ -47,8 +56,8 @@ class TEBD:
         dt: Largest time step; None lets the engine choose it from the strength of the terms and the truncation. Where
             the times asked for force much shorter steps, products with fewer stages and no larger error are taken.
         order: 2 or 4.
-        blocks: Largest bond of dense tensors where a charge is conserved: above it, tensors become blocks over the
-            charge (Hastings' form only). None never does that.
+        blocks: Largest bond of dense tensors where a charge is conserved: above it, or above 40 where code is not
+            compiled, tensors become blocks over the charge (Hastings' form only). None never does that.
         moving_centre: Sweep with a moving orthogonality centre (densities always do), so that every truncation is an
             exact projection and the norm is never touched, instead of Hastings' cheaper form [2009, J. Math. Phys.
             50, 095207].
@@ -239,7 +248,11 @@ class CentreEvolution(Evolution):
 
 
 class HastingsEvolution(Evolution):
-    """Unitary gates without a moving centre, bonds of equal shape together; blocks over a charge for large bonds."""
+    """Unitary gates without a moving centre.
+
+    Small bonds go through compiled code, charge by charge where one is conserved; large ones through blocks over the
+    charge, or without one through LAPACK in stacks of equal shape.
+    """
 
     def __init__(self, method: TEBD, state: MPS, generator: Schedule, truncation: Truncation, time: float) -> None:
         super().__init__(method, generator, truncation, time, max(state.bonds, default=1))
@@ -250,14 +263,32 @@ class HastingsEvolution(Evolution):
         self._charges = [np.asarray(s.charges) for s in state.sites]
         self._chain: BlockChain | None = None
         self._may_block = method.blocks is not None and all(conserved(bonds, self._charges) for bonds in self._bonds)
+        self._labels: list[Array] | None = None
+        self._hands = allowed()
+        if truncation.weight >= GRAM and compiled() is not None:
+            self._label()
 
     @property
     def state(self) -> MPS:
         """The present state, orthogonality centre at site 0."""
         if self._chain is not None:
-            tensors, schmidt = self._chain.to_train()
-            return MPS(self._sites, [t.transpose(1, 0, 2) for t in tensors], 0, schmidt)
-        return MPS(self._sites, [t.transpose(1, 0, 2) for t in self._tensors], 0, list(self._schmidt))
+            tensors, schmidt, _ = self._chain.to_train()
+        else:
+            tensors, schmidt = self._tensors, self._schmidt
+        return MPS(self._sites, [t.transpose(1, 0, 2) for t in tensors], 0, [np.sort(s)[::-1] for s in schmidt])
+
+    def _label(self) -> None:
+        """Give every bond state a charge, zero where none is conserved."""
+        first, *others = self._tensors
+        norm = np.linalg.norm(first)
+        chain = BlockChain.from_train([first / norm, *others], self._charges) if self._may_block else None
+        self._may_block = chain is not None
+        if chain is not None:
+            self._tensors, self._schmidt, self._labels = chain.to_train()
+            self._tensors[0] *= norm
+        else:
+            self._charges = [np.zeros(len(c), dtype=np.int64) for c in self._charges]
+            self._labels = [np.zeros(len(t[0]), dtype=np.int64) for t in self._tensors] + [np.zeros(1, dtype=np.int64)]
 
     def memory(self) -> dict[str, Any]:
         """Tensors with Schmidt values, dense or in blocks, and the ledger."""
@@ -269,11 +300,13 @@ class HastingsEvolution(Evolution):
             (self._chain.blocks, self._chain.schmidt)
         return {"time": self.time, "ledger": replace(self.ledger), "blocked": self._chain is not None,
                 "may_block": self._may_block, "tensors": [tidy(t) for t in tensors],
-                "schmidt": [tidy(s) for s in schmidt]}
+                "schmidt": [tidy(s) for s in schmidt],
+                "labels": None if self._labels is None else [tidy(q) for q in self._labels]}
 
     def recall(self, memory: dict[str, Any]) -> None:
         """Go on from a memory."""
         self.time, self.ledger, self._may_block = memory["time"], memory["ledger"], memory["may_block"]
+        self._labels = memory["labels"] if compiled() is not None else None
         if memory["blocked"]:
             if self._chain is None:
                 self._gates.clear()
@@ -288,15 +321,21 @@ class HastingsEvolution(Evolution):
             gates = self._layer_gates(parity, digits(fraction * dt), values)
             if self._chain is not None:
                 self._chain.layer(gates, parity, self.truncation, self.ledger)
+            elif self._labels is not None:
+                compiled().layer(self._tensors, self._schmidt, self._labels, self._charges, gates, parity,  # type: ignore
+                                 self.truncation, self.ledger, self._hands)
             else:
                 hastings_layer(self._tensors, self._schmidt, gates, parity, self.truncation, self.ledger)
             self.ledger.end_of_sweep()
 
     def _block_if_large(self) -> None:
-        """Turn to blocks once the bond is large enough for them to pay."""
-        if not self._may_block or self._chain is not None or self.method.blocks is None:
-            return
-        if max(map(len, self._schmidt), default=1) > self.method.blocks:
+        """Turn to blocks, or to stacks where there is no charge, once the bond is large enough for them to pay."""
+        bond = max(map(len, self._schmidt), default=1) if self._chain is None else 0
+        if not self._may_block and bond > COMPILED:
+            self._labels = None
+        if self._may_block and self.method.blocks is not None and \
+                bond > min(self.method.blocks, CROSSOVER if self._labels is not None else UNCOMPILED):
+            self._labels = None
             self._chain = BlockChain.from_train(self._tensors, self._charges)
             self._may_block = self._chain is not None
             self._gates.clear()
@@ -325,6 +364,15 @@ def unitary_gates(bonds: Sequence[Array], tau: float) -> list[Array]:
         e, u = np.linalg.eigh(np.array(bonds))
         return list((u * np.exp(-1j * tau * e)[:, None, :]) @ u.conj().transpose(0, 2, 1))
     return [gate for h in bonds for gate in unitary_gates([h], tau)]
+
+
+def compiled() -> ModuleType | None:
+    """The compiled update; None where numba cannot be had, or finds no place for what it compiled."""
+    try:
+        from mps_battery.evolve import compiled as found
+    except (ImportError, RuntimeError):
+        return None
+    return found
 
 
 MOST_GATES = 256
@@ -363,7 +411,7 @@ def _update_alike(bonds: list[int], tensors: list[Array], schmidt: list[Array], 
     c = c.reshape(n, d, e, l, r).transpose(0, 1, 3, 2, 4).reshape(n, d * l, e * r)
     s = np.array([schmidt[b - 1] if b else np.ones(1) for b in bonds])
     theta = (c.reshape(n, d, l, e * r) * s[:, None, :, None]).reshape(n, d * l, e * r)
-    if truncation.weight < 1e-13:
+    if truncation.weight < GRAM:
         _, values, v = trains.svd(theta)
         weights, v = values * values, v.conj().transpose(0, 2, 1)
     else:

@@ -53,6 +53,8 @@ class Expect(Quantity):
         densities = snapshot.site_densities
         sites = self._sites(snapshot.battery)
         ops = [snapshot.battery.sites[n].operator(self.what) for n in sites]
+        if len({o.shape for o in ops}) == 1:
+            return _real(np.einsum("npq,nqp->n", np.array([densities[n] for n in sites]), np.array(ops)))
         return _real(np.array([np.trace(densities[n] @ o) for n, o in zip(sites, ops, strict=True)]))
 
     def bar(self, snapshot: Snapshot, distance: float) -> Array | float:

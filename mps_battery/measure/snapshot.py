@@ -176,13 +176,14 @@ class Snapshot:
     @cached_property
     def site_densities(self) -> list[Array]:
         """The reduced density matrix of every site, trace one, in one sweep."""
-        out, tensors = [], list(self.state.canonical(0).tensors)
-        for n in range(len(tensors)):
-            a = tensors[n]
-            rho = np.tensordot(a, a.conj(), ((0, 2), (0, 2)))                # [vL] p [vR]; [vL] s [vR]
-            out.append(rho / np.trace(rho).real)
-            if n < len(tensors) - 1:
-                tensors = trains.left_canonical(tensors, n + 1, n)
+        out, env = [], np.ones((1, 1))                                       # vL vL*
+        for t in self.state.canonical(0).tensors:
+            a = t.transpose(1, 0, 2)                                         # p vL vR
+            left, bra = env.T @ a, a.conj()                                  # vL* [vL]; p [vL] vR -> p vL* vR
+            p, l, r = left.shape
+            rho = left.reshape(p, l * r) @ bra.reshape(p, l * r).T           # p [vL* vR]; s [vL* vR]
+            out.append(rho / rho.trace().real)
+            env = left.reshape(p * l, r).T @ bra.reshape(p * l, r)           # [p vL*] vR; [p vL*] vR*
         return out
 
     def correlations(self, first: Sequence[Array], second: Sequence[Array]) -> Array:

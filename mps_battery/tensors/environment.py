@@ -20,19 +20,23 @@ def edge() -> Array:
 def from_left(env: Array, ket: Array, w: Array, bra: Array | None = None) -> Array:
     """One more site absorbed into a left environment."""
     bra = ket if bra is None else bra
-    env = np.tensordot(env, ket, (2, 0))                        # bL w [vL]; [vL] p* vR      -> bL w p* vR
-    env = np.tensordot(env, w, ((1, 2), (0, 3)))                # bL [w] [p*] vR; [wL] wR p [p*] -> bL vR wR p
-    env = np.tensordot(bra.conj(), env, ((0, 1), (0, 3)))       # [bL] [p] bR; [bL] vR wR [p] -> bR vR wR
-    return env.transpose(0, 2, 1)
+    (b, x, v), (_, d, r), (_, y, c, _) = env.shape, ket.shape, w.shape
+    t = env.reshape(b * x, v) @ ket.reshape(v, d * r)           # bL w [vL]; [vL] p* vR
+    t = t.reshape(b, x, d, r).transpose(1, 2, 0, 3)             # -> w p* bL vR
+    t = w.transpose(1, 2, 0, 3).reshape(y * c, x * d) @ t.reshape(x * d, b * r)    # wR p [wL p*]; [w p*] bL vR
+    t = bra.conj().transpose(2, 1, 0).reshape(-1, c * b) @ t.reshape(y, c * b, r)  # bR [p bL]; wR [p bL] vR
+    return t.transpose(1, 0, 2)
 
 
 def from_right(env: Array, ket: Array, w: Array, bra: Array | None = None) -> Array:
     """One more site absorbed into a right environment."""
     bra = ket if bra is None else bra
-    env = np.tensordot(ket, env, (2, 2))                        # vL p* [vR]; bR w [vR]      -> vL p* bR w
-    env = np.tensordot(w, env, ((1, 3), (3, 1)))                # wL [wR] p [p*]; vL [p*] bR [w] -> wL p vL bR
-    env = np.tensordot(bra.conj(), env, ((1, 2), (1, 3)))       # bL [p] [bR]; wL [p] vL [bR] -> bL wL vL
-    return env
+    (b, x, v), (l, d, _), (y, _, c, _) = env.shape, ket.shape, w.shape
+    t = ket.reshape(l * d, v) @ env.transpose(2, 1, 0).reshape(v, x * b)           # vL p* [vR]; [vR] w bR
+    t = t.reshape(l, d, x, b).transpose(2, 1, 3, 0)             # -> w p* bR vL
+    t = w.transpose(0, 2, 1, 3).reshape(y * c, x * d) @ t.reshape(x * d, b * l)    # wL p [wR p*]; [w p*] bR vL
+    t = bra.conj().reshape(-1, c * b) @ t.reshape(y, c * b, l)  # bL [p bR]; wL [p bR] vL
+    return t.transpose(1, 0, 2)
 
 
 def left_environments(ket: Sequence[Array], operator: Sequence[Array]) -> list[Array]:

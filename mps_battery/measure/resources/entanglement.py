@@ -38,7 +38,11 @@ class Entropy(Quantity):
 
     def measure(self, snapshot: Snapshot) -> np.ndarray:
         """S of every cut."""
-        return np.array([renyi(s**2, self.alpha) for s in snapshot.state.schmidt_values])
+        values = snapshot.state.schmidt_values
+        weights = np.zeros((len(values), max(map(len, values))))
+        for row, s in zip(weights, values, strict=True):
+            row[:len(s)] = s**2
+        return np.asarray(renyi(weights, self.alpha))
 
     def bar(self, snapshot: Snapshot, distance: float) -> np.ndarray | None:
         """T ln(d - 1) - T ln T - (1 - T) ln(1 - T) for the smaller side, of dimension d, of every cut.
