@@ -345,6 +345,8 @@ def _gather(harvest: Harvest, executor: Executor, keeper: Keeper, progress: bool
     if keeper.settings is not None and not harvest.done.any():
         keeper.write(harvest.memory())
     harvest.close_points()
+    if np.all(harvest.closed):
+        return                                        # a finished sweep that is resumed starts no workers
     total = int(harvest.done.sum()) + harvest.left
     with Count(progress, f"sweeping {getattr(plan.model, '__name__', 'a model')}", total,
                int(harvest.done.sum())) as count, executor.open() as pool:

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 import mps_battery as mb
+from mps_battery import checkpoint
 from mps_battery.checkpoint import StoppedError
 
 Begin = Callable[[mb.Checkpoint], Any]
@@ -42,8 +43,12 @@ def in_pieces(begin: Begin, path: Path, **resumed: Any) -> tuple[Any, int]:
             assert stops < 1000
 
 
-def killed(begin: Begin, path: Path, kills: int, longest: float, seed: int, **resumed: Any) -> Any:
-    """A job killed by SIGKILL at random moments, begun or resumed in a fork each time, then left to end."""
+def killed(begin: Begin, path: Path, kills: int, longest: float, seed: int, watch: Callable[[], Any] | None = None,
+           **resumed: Any) -> Any:
+    """A job killed by SIGKILL at random moments, begun or resumed in a fork each time, then left to end.
+
+    It writes as often as it can, so that kills come in the midst of writing too. `watch` is called after every kill.
+    """
     rng = np.random.default_rng(np.random.SeedSequence([seed, kills]))
     context = multiprocessing.get_context("fork")
     for _ in range(kills):
@@ -54,11 +59,17 @@ def killed(begin: Begin, path: Path, kills: int, longest: float, seed: int, **re
         process.join()
         if path.exists():
             mb.archive.read(path)                # whole at every moment
-    _work(begin, path, resumed)
+            if watch is not None:
+                watch()
+    process = context.Process(target=_work, args=(begin, path, resumed))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
     return mb.resume(path, **resumed)
 
 
 def _work(begin: Begin, path: Path, resumed: dict[str, Any]) -> None:
+    checkpoint.SHARE = 1.0
     if path.exists():
         mb.resume(path, interval=0.0, **resumed)
     else:
