@@ -1,6 +1,6 @@
 """The speed study: one command, `python studies/speed/run.py`.
 
-    run.py               rerun the winners of settings.json: every entry on 1 and 2 threads (W8: 2 processes of 1), three times, median
+    run.py               rerun the winners of settings.json: every entry on 1 and 2 threads, three times, median
     run.py --scan        try every setting of grids.py on one thread first, and store the winners in settings.json
     run.py --references  make the converged references data/*.npz first
     run.py --only W1 --label tuned   restrict to some workloads and lines; other results are kept

@@ -89,6 +89,10 @@ class Ready(Executor):
         """The same workers each time."""
         return _Kept(_started())
 
+    def size(self) -> int:
+        """How many there are."""
+        return WORKERS
+
     def __str__(self) -> str:
         return f"{WORKERS} processes that were ready"
 
