@@ -347,7 +347,7 @@ def _gather(harvest: Harvest, executor: Executor, keeper: Keeper, progress: bool
     harvest.close_points()
     if np.all(harvest.closed):
         return                                        # a finished sweep that is resumed starts no workers
-    total = int(harvest.done.sum()) + harvest.left
+    total, news = int(harvest.done.sum()) + harvest.left, False
     with Count(progress, f"sweeping {getattr(plan.model, '__name__', 'a model')}", total,
                int(harvest.done.sum())) as count, executor.open() as pool:
         while not np.all(harvest.closed):
@@ -367,6 +367,7 @@ def _gather(harvest: Harvest, executor: Executor, keeper: Keeper, progress: bool
                 if finished is not None:
                     harvest.add(*flying.pop(finished[0]), result_of(finished[1]))
                     count.step()
-                keeper.pause(harvest.memory)
+                    news = True
+                news = not keeper.pause(harvest.memory, news) and news
             harvest.close_points()
     keeper.write(harvest.memory())

@@ -291,6 +291,20 @@ def test_checkpoints_take_no_more_than_their_share(tmp_path, monkeypatch):
     assert len(writes) >= 9
 
 
+def test_what_is_written_already_is_not_written_again(tmp_path):
+    keeper = Keeper(mb.Checkpoint(tmp_path / "job.h5", interval=0.0), "charge", lambda: archive.pack(None))
+    assert not keeper.pause(lambda: None, news=False)
+    assert not (tmp_path / "job.h5").exists()
+    assert keeper.pause(lambda: None)
+    assert (tmp_path / "job.h5").exists()
+
+
+def test_a_finished_sweep_starts_no_workers(tmp_path, monkeypatch):
+    whole = swept(checkpoint=mb.Checkpoint(tmp_path / "job.h5"))
+    monkeypatch.setattr(mb.executors.InProcess, "open", lambda _: pytest.fail("workers were started"))
+    same(mb.resume(tmp_path / "job.h5").data, whole.data)
+
+
 # -- files -------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):

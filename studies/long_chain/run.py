@@ -2,8 +2,8 @@
 
     python studies/long_chain/run.py [--largest 100] [--workers 2]
 
-sweeps lengths and exponents, writes data/power.json (parameters, numbers, bars, versions, cost), and draws
-data/power.png from it. `--plot` only draws.
+sweeps lengths and exponents, going on from its checkpoint where it was interrupted, writes data/power.json (parameters,
+numbers, bars, versions, cost), and draws data/power.png from it. `--plot` only draws.
 """
 
 from __future__ import annotations
@@ -55,10 +55,14 @@ def slopes(lengths: np.ndarray, power: np.ndarray, bars: np.ndarray) -> list[tup
 
 def compute(largest: int, workers: int) -> None:
     lengths = [n for n in LENGTHS if n <= largest]
-    executor = Processes(workers) if workers > 1 else InProcess()
-    table = mb.sweep(spin_chain.power_law, {"cells": lengths, "exponent": EXPONENTS, **FIXED}, times=TIMES,
-                     method=METHOD, truncation=TRUNCATION, record={"energy": mb.Energy()}, bars=True,
-                     executor=executor)
+    executor, path = Processes(workers) if workers > 1 else InProcess(), DATA / f"power{largest}.checkpoint"
+    if path.exists():
+        table = mb.resume(path, executor=executor, progress=True)
+    else:
+        table = mb.sweep(spin_chain.power_law, {"cells": lengths, "exponent": EXPONENTS, **FIXED}, times=TIMES,
+                         method=METHOD, truncation=TRUNCATION, record={"energy": mb.Energy()}, bars=True,
+                         executor=executor, progress=True, checkpoint=mb.Checkpoint(path, interval=20.0))
+    path.unlink()
     print(table)
     rows = []
     for i, n in enumerate(lengths):
