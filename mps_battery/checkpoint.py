@@ -114,20 +114,26 @@ class Keeper:
         del frame
         self._stop = signal.Signals(number).name
 
-    def pause(self, memory: Callable[[], Any]) -> None:
+    def pause(self, memory: Callable[[], Any], news: bool = True) -> bool:
         """A safe point.
 
         Args:
             memory: Gives what the job needs to go on from here.
+            news: Whether it differs from what was written last.
+
+        Returns:
+            Whether it was written.
         """
         if self.settings is None:
-            return
+            return False
         stop = self.stopping
         since = clock.monotonic() - self._last
-        if stop is not None or since >= max(self.settings.interval, self._cost / SHARE):
+        due = news and (stop is not None or since >= max(self.settings.interval, self._cost / SHARE))
+        if due:
             self.write(memory())
         if stop is not None:
             raise StoppedError(self._path, stop)
+        return due
 
     def write(self, memory: Any) -> None:
         """Write a checkpoint now."""

@@ -238,14 +238,12 @@ class Plan:
                 done = pool.next(1.0)
                 if done is not None:
                     results.append(result_of(done[1]))
-        with executor.open() as pool:
-            workers = pool.workers
         well = [r for r in results if not r.failure]
         runs = len(self.points) * len(self.realisations)
         mean = float(np.mean([r.seconds for r in well])) if well else np.nan
         size = float(np.mean([sum(a.nbytes for a in (*r.values.values(), *r.bars.values())) for r in well])) \
             if well else np.nan
-        return Estimate(runs, len(results), mean * runs, mean * runs / min(workers, runs),
+        return Estimate(runs, len(results), mean * runs, mean * runs / min(executor.size(), runs),
                         max((r.megabytes for r in well), default=np.nan), size * runs / 1e6, str(executor),
                         [r.failure for r in results if r.failure])
 

@@ -345,7 +345,9 @@ def _gather(harvest: Harvest, executor: Executor, keeper: Keeper, progress: bool
     if keeper.settings is not None and not harvest.done.any():
         keeper.write(harvest.memory())
     harvest.close_points()
-    total = int(harvest.done.sum()) + harvest.left
+    if np.all(harvest.closed):
+        return                                        # a finished sweep that is resumed starts no workers
+    total, news = int(harvest.done.sum()) + harvest.left, False
     with Count(progress, f"sweeping {getattr(plan.model, '__name__', 'a model')}", total,
                int(harvest.done.sum())) as count, executor.open() as pool:
         while not np.all(harvest.closed):
@@ -365,6 +367,7 @@ def _gather(harvest: Harvest, executor: Executor, keeper: Keeper, progress: bool
                 if finished is not None:
                     harvest.add(*flying.pop(finished[0]), result_of(finished[1]))
                     count.step()
-                keeper.pause(harvest.memory)
+                    news = True
+                news = not keeper.pause(harvest.memory, news) and news
             harvest.close_points()
     keeper.write(harvest.memory())

@@ -1,8 +1,7 @@
-"""Executors: every item is done once, dead workers are replaced, and where work is done changes no bit of it."""
+"""Executors: how they start, with one BLAS thread, and what they refuse; what they do for a sweep is in test_sweep."""
 
 import itertools
 import os
-import signal
 import subprocess
 import sys
 
@@ -14,18 +13,6 @@ import mps_battery as mb
 from mps_battery import executors
 
 
-def collected(executor, task, items):
-    with executor.open() as pool:
-        for number, item in enumerate(items):
-            pool.submit(number, task, item)
-        out = {}
-        while len(out) < len(items):
-            done = pool.next(30.0)
-            assert done is not None
-            out[done[0]] = done[1]
-    return [out[k] for k in range(len(items))]
-
-
 def vectors(item):
     rng = np.random.default_rng(item)
     a = rng.normal(size=(40, 40))
@@ -33,26 +20,24 @@ def vectors(item):
 
 
 def threads_and_vectors(item):
-    """Item 1 kills its process."""
-    if item == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
     return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}, vectors(item)
 
 
-def test_processes_have_one_blas_thread_and_only_what_kills_one_is_lost():
-    found = collected(executors.Processes(2), threads_and_vectors, range(5))
-    for k in (0, 2, 3, 4):
-        threads, there = found[k]
+def test_a_process_has_one_blas_thread_and_names_what_cannot_travel():
+    """That several work together, and that one which dies is replaced: test_sweep."""
+    with executors.Processes(1).open() as pool:
+        with pytest.raises(mb.InputError, match=r"must be InProcess\(\) for a"):
+            pool.submit(9, lambda x: x, 1)
+        for number in range(3):
+            pool.submit(number, threads_and_vectors, number)
+        found = {}
+        while len(found) < 3:
+            done = pool.next(30.0)
+            assert done is not None
+            found[done[0]] = done[1]
+    for number, (threads, there) in found.items():
         assert threads == {1}
-        assert there.tobytes() == vectors(k).tobytes()
-    assert isinstance(found[1], executors.Lost)
-    assert found[1].sentence == ("The process that worked on it was killed by SIGKILL, 2 times; is there enough "
-                                 "memory?")
-
-
-def test_what_cannot_travel_is_named():
-    with executors.Processes(1).open() as pool, pytest.raises(mb.InputError, match=r"must be InProcess\(\) for a"):
-        pool.submit(0, lambda x: x, 1)
+        assert there.tobytes() == vectors(number).tobytes()
 
 
 def test_a_script_without_guard_is_told(tmp_path):

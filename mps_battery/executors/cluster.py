@@ -32,6 +32,11 @@ class Dask(Executor):
         """Connect."""
         return _DaskPool(self.scheduler, None)
 
+    def size(self) -> int:
+        """Threads of the workers that the scheduler has at present, at least one."""
+        with self.open() as pool:
+            return pool.workers
+
     def __str__(self) -> str:
         return f"Dask at {self.scheduler if isinstance(self.scheduler, str) else self.scheduler.scheduler_address}"
 
@@ -79,7 +84,11 @@ class JobQueue(Executor):
         """Submit the jobs; work begins with the first of them."""
         cluster = self.cluster()
         cluster.scale(jobs=self.jobs)
-        return _DaskPool(cluster, self.jobs * self.cores)
+        return _DaskPool(cluster, self.size())
+
+    def size(self) -> int:
+        """Cores of all jobs."""
+        return self.jobs * self.cores
 
     def __str__(self) -> str:
         return f"{self.jobs} {self.system} jobs of {self.cores} cores"

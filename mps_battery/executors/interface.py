@@ -63,6 +63,10 @@ class Executor(ABC):
         """Start the workers."""
 
     @abstractmethod
+    def size(self) -> int:
+        """How many items are worked on at a time, without starting anything."""
+
+    @abstractmethod
     def __str__(self) -> str:
         """The place, in words."""
 
@@ -74,6 +78,10 @@ class InProcess(Executor):
     def open(self) -> Pool:
         """Nothing to start."""
         return _InProcessPool()
+
+    def size(self) -> int:
+        """One."""
+        return 1
 
     def __str__(self) -> str:
         return "this process"

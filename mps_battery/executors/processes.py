@@ -43,10 +43,14 @@ class Processes(Executor):
 
     def open(self) -> Pool:
         """Start the processes."""
-        return _ProcessPool(self.workers or cores())
+        return _ProcessPool(self.size())
+
+    def size(self) -> int:
+        """Its processes."""
+        return self.workers or cores()
 
     def __str__(self) -> str:
-        return f"{self.workers or cores()} processes"
+        return f"{self.size()} processes"
 
 
 def cores() -> int:

@@ -1,15 +1,16 @@
 """Power of a chain of spins coupled by a power law, against its length and the range of the coupling.
 
-    python studies/long_chain/run.py [--largest 100] [--workers 2]
+    python studies/long_chain/run.py [--largest 100] [--workers 2] [--exponents 0.5 1]
 
-sweeps lengths and exponents, writes data/power.json (parameters, numbers, bars, versions, cost), and draws
-data/power.png from it. `--plot` only draws.
+sweeps lengths and exponents, going on from its checkpoint where it was interrupted, writes data/power.json (parameters,
+numbers, bars, versions, cost), and draws data/power.png from it. `--plot` only draws.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -27,8 +28,8 @@ DATA = Path(__file__).resolve().parent / "data"
 LENGTHS = (12, 16, 20, 30, 40, 60, 80, 100)
 EXPONENTS = (0.5, 1.0, 1.5, 2.0, 3.0, 6.0)
 FIXED = {"field": 1.0, "coupling": 0.5, "anisotropy": -0.5, "drive": 1.0}
-TIMES = np.linspace(0.0, 0.64, 17)
-METHOD = mb.TDVP(dt=0.04, order=2, start_bond=0)
+SPACINGS = {0.5: 0.01, 1.0: 0.02}
+"""Between recorded times; the longer the range, the earlier is the largest power of a long chain. Elsewhere 0.04."""
 TRUNCATION = mb.Truncation(64, 1e-9)
 
 
@@ -53,33 +54,48 @@ def slopes(lengths: np.ndarray, power: np.ndarray, bars: np.ndarray) -> list[tup
                                                  strict=True)]
 
 
-def compute(largest: int, workers: int) -> None:
+def times_of(exponent: float) -> np.ndarray:
+    """Recorded times, to 0.32 at the longest range and 0.64 elsewhere."""
+    spacing = SPACINGS.get(exponent, 0.04)
+    return spacing * np.arange(17 if spacing == 0.04 else 33)
+
+
+def compute(largest: int, workers: int, exponents: Sequence[float]) -> None:
+    """Sweep the lengths, one exponent after another; rows of other exponents in the data are kept."""
     lengths = [n for n in LENGTHS if n <= largest]
     executor = Processes(workers) if workers > 1 else InProcess()
-    table = mb.sweep(spin_chain.power_law, {"cells": lengths, "exponent": EXPONENTS, **FIXED}, times=TIMES,
-                     method=METHOD, truncation=TRUNCATION, record={"energy": mb.Energy()}, bars=True,
-                     executor=executor)
-    print(table)
-    rows = []
-    for i, n in enumerate(lengths):
-        for j, p in enumerate(EXPONENTS):
-            energy, bar = (t["energy"].values[i, j, 0] for t in (table.data, table.bars))
-            rows.append({"cells": n, "exponent": p, "energy": energy.tolist(), "bars": bar.tolist(),
-                         "bond": int(table.data["max_bond"].values[i, j, 0])})
-    found = {"fixed": FIXED, "times": TIMES.tolist(), "method": str(METHOD), "truncation": str(TRUNCATION),
-             "version": mb.__version__,
-             "processor_seconds": table.card["processor_seconds"], "rows": rows}
-    (DATA / "power.json").write_text(json.dumps(found, indent=1) + "\n")
+    target = DATA / "power.json"
+    rows = json.loads(target.read_text())["rows"] if target.exists() else []
+    for p in exponents:
+        times, path = times_of(p), DATA / f"power{largest}-{p:g}.checkpoint"
+        if path.exists():
+            table = mb.resume(path, executor=executor, progress=True)
+        else:
+            table = mb.sweep(spin_chain.power_law, {"cells": lengths, "exponent": p, **FIXED}, times=times,
+                             method=mb.TDVP(dt=float(times[1]), order=2, start_bond=0), truncation=TRUNCATION,
+                             record={"energy": mb.Energy()}, bars=True, executor=executor, progress=True,
+                             checkpoint=mb.Checkpoint(path, interval=20.0))
+        path.unlink()
+        print(table)
+        rows = [r for r in rows if r["exponent"] != p]
+        for i, n in enumerate(lengths):
+            energy, bar = (t["energy"].values[i, 0] for t in (table.data, table.bars))
+            rows.append({"cells": n, "exponent": p, "times": times.tolist(), "energy": energy.tolist(),
+                         "bars": bar.tolist(), "bond": int(table.data["max_bond"].values[i, 0]),
+                         "processor_seconds": round(table.card["processor_seconds"] / len(lengths), 3)})
+        found = {"fixed": FIXED, "method": "TDVP(dt=spacing of the times, order=2, start_bond=0)",
+                 "truncation": str(TRUNCATION), "version": mb.__version__, "rows": rows}
+        target.write_text(json.dumps(found) + "\n")
 
 
 def draw() -> None:
     found = json.loads((DATA / "power.json").read_text())
-    rows, times = found["rows"], np.array(found["times"])
+    rows = found["rows"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.9), layout="constrained")
     for j, p in enumerate(EXPONENTS):
         mine = [r for r in rows if r["exponent"] == p]
         n = np.array([r["cells"] for r in mine])
-        power, bars, when = np.array([optimum(times, np.array(r["energy"]), np.array(r["bars"])) for r in mine]).T
+        power, bars, when = np.array([optimum(*(np.array(r[k]) for k in ("times", "energy", "bars"))) for r in mine]).T
         left.errorbar(n, power / n, bars / n, fmt="o-", markersize=4, color=f"C{j}", label=f"p = {p:g}")
         steep = slopes(n, power, bars)
         middle = np.sqrt(n[1:] * n[:-1])
@@ -97,8 +113,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--largest", type=int, default=100)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--exponents", type=float, nargs="+", default=EXPONENTS)
     parser.add_argument("--plot", action="store_true")
     given = parser.parse_args()
     if not given.plot:
-        compute(given.largest, given.workers)
+        compute(given.largest, given.workers, given.exponents)
     draw()

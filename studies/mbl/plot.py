@@ -98,22 +98,24 @@ def claims() -> None:
 
 
 def long() -> None:
-    """Sixty-four cells: entropy and ergotropy against the logarithm of time, fitted from t = 10."""
+    """Sixty-four cells: means over blocks against the logarithm of time, fitted from t = 10 on."""
     found = load("long")
     times = np.array(found["coordinates"]["time"])
+    late = times >= 9.99
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.6), layout="constrained")
     for axis, name in zip(axes, TITLES, strict=True):
         mean, error, bar = (np.array(found[f"{name}_{word}"]) for word in ("mean", "error", "bar"))
         axis.errorbar(times[1:], mean[1:], error[1:], fmt="o", markersize=3, color="C0")
         axis.fill_between(times[1:], (mean - bar)[1:], (mean + bar)[1:], color="C3", alpha=0.4, linewidth=0)
-        late = times >= 10
-        slope, start = np.polyfit(np.log(times[late]), mean[late], 1)
-        axis.plot(times[late], start + slope * np.log(times[late]), color="gray", linewidth=1)
+        slope, slope_error, slope_bar = (found[f"{name}_slope_{word}"] for word in ("mean", "error", "bar"))
+        line = mean[late].mean() + slope * (np.log(times[late]) - np.log(times[late]).mean())
+        axis.plot(times[late], line, color="gray", linewidth=1)
         axis.set(xscale="log", xlabel="time", title=TITLES[name].replace(" of cell 5", "").replace("the middle", "a") +
-                 f"\nslope {slope:.4f} in ln t")
+                 f"\nslope {slope:.4f} +- {slope_error:.4f} in ln t")
         axis.title.set_fontsize(9)
-        print(f"long: {name} {slope:.5f} a factor e from {mean[late][0]:.4f}; error at the end {error[-1]:.4f}, "
-              f"bar {bar[-1]:.1e}")
+        print(f"long: {name} from {mean[late][0]:.4f} to {mean[-1]:.4f} +- {error[-1]:.4f} (bar {bar[-1]:.1e}); slope "
+              f"{slope:.5f} +- {slope_error:.5f} (bar {slope_bar:.1e}) a factor e")
+    print("long: bonds", found["max_bond"], "trusted to", found["t_trust"])
     figure.savefig(DATA / "long.png", dpi=130)
 
 

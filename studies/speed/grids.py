@@ -106,6 +106,12 @@ ENTRIES: dict[str, list[Entry]] = {
         tenpy("QR-TEBD, Sz", {"method": "QR", "conserve": "Sz"},
               {"order": ORDERS, "dt": (0.5,), "cut": (1e-5, 2e-5), "expand": (0.1,)}),
     ],
+    "W3": [        # the error of a step grows with time: 0.25 is too long
+        ours((0.2,), (5e-9, 1e-8, 2e-8), ())[0],
+        tenpy("TEBD, Sz", {"method": "TEBD", "conserve": "Sz"}, {"order": ("4_opt",), "dt": (0.2,), "cut": (5e-5,)}),
+        tenpy("TEBD, dense", {"method": "TEBD"}, {"order": ("4_opt",), "dt": (0.2,), "cut": (5e-5,)}),
+        quimb(4, (0.125,), (4e-5, 5e-5)),
+    ],
     "W6": [        # the cap makes the error here too
         Entry(TUNED, OURS, {"bars": False, "method": "TEBD"},
               {"dt": (0.25,), "weight": (1e-13,), "bond": (56, 60, 64, 72)}),
@@ -114,5 +120,12 @@ ENTRIES: dict[str, list[Entry]] = {
               {"order": ORDERS[1:], "dt": (0.25,), "cut": (1e-8,), "bond": (112, 120, 128)}),
         tenpy("QR-TEBD, doubled sites", {"method": "QR"},
               {"order": ORDERS, "dt": (0.25,), "cut": (1e-8,), "expand": (0.1,), "bond": (128,)}),
+    ],
+    "W8": [        # a third of the interval is too long for all, a cut of 2e-4 or a weight of 1e-7 too coarse
+        ours((0.25,), (1e-8, 3e-8, 5e-8), ())[0],
+        Entry(DEFAULTS, OURS),
+        tenpy("TEBD, Sz", {"method": "TEBD", "conserve": "Sz"}, {"order": ("4_opt",), "dt": (0.25,), "cut": (1e-4,)}),
+        tenpy("TEBD, dense", {"method": "TEBD"}, {"order": ("4_opt",), "dt": (0.25,), "cut": (1e-4,)}),
+        quimb(4, (0.2,), (1e-4, 1.5e-4), ("svd", "svd:eig")),
     ],
 }

@@ -1,8 +1,9 @@
 """What sweeps and checkpoints cost: scaling over workers, share of checkpoints, memory against realisations.
 
-    python studies/speed/sweeping.py workers|checkpoint|memory|realisations
+    python studies/speed/sweeping.py workers|checkpoint|memory
 
-Each prints its numbers as JSON. `workers` and `realisations` measure wall time: on an idle machine only.
+Each prints its numbers as JSON. `workers` measures wall time: on an idle machine only. Throughput against
+other libraries is W8 of run.py.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from pathlib import Path
 import numpy as np
 
 import mps_battery as mb
-from mps_battery.executors import Executor, InProcess, Processes
+from mps_battery.checkpoint import Keeper
+from mps_battery.executors import Executor, Processes
 from mps_battery.models import spin_chain
 from mps_battery.plan import Item, Settings, perform
 
 CHAIN = {"cells": 16, "disorder": 8.0}
 TIMES = np.linspace(0.0, 10.0, 11)
 IMBALANCE = {"imbalance": mb.measure.Imbalance()}
-TUNED = {"method": mb.TEBD(dt=0.5), "truncation": mb.Truncation(64, 1e-8)}
+TUNED = {"method": mb.TEBD(dt=0.25), "truncation": mb.Truncation(64, 1e-8)}
 
 
 class Started(Executor):
@@ -41,38 +43,81 @@ class Started(Executor):
         """The workers; they end with the sweep."""
         return self.pool
 
+    def size(self) -> int:
+        """How many there are."""
+        return self.pool.workers
+
     def __str__(self) -> str:
         return f"{self.pool.workers} processes that were ready"
 
 
-def timed(executor: Executor, realisations: int = 32, **settings) -> tuple[mb.sweep, float]:
+def timed(executor: Executor) -> float:
+    """Wall time of 32 realisations."""
     begun = time.perf_counter()
-    table = mb.sweep(spin_chain.mbl, CHAIN, realisations=realisations, times=TIMES, seed=1, record=IMBALANCE,
-                     executor=executor, **{**TUNED, **settings})
-    return table, time.perf_counter() - begun
+    mb.sweep(spin_chain.mbl, CHAIN, realisations=32, times=TIMES, seed=7, record=IMBALANCE, executor=executor, **TUNED)
+    return time.perf_counter() - begun
 
 
 def workers() -> dict:
     """Wall time with one and with two workers, start-up left out; the best of three each."""
-    walls = {n: min(timed(Started(n))[1] for _ in range(3)) for n in (1, 2)}
+    walls = {n: min(timed(Started(n)) for _ in range(3)) for n in (1, 2)}
     return {"seconds": walls, "speed-up": walls[1] / walls[2]}
 
 
-def checkpoint() -> dict:
-    """Processor time of a run with a checkpoint every second against one without; the least of five each."""
-    battery, times = spin_chain.xxz(cells=60), np.linspace(0, 3, 31)
+class Stopwatch:
+    """Processor and wall time inside a method of a class, calls within calls counted once."""
 
-    def once(path: Path | None) -> tuple[float, int]:
-        kept = None if path is None else mb.Checkpoint(path, interval=1.0, overwrite=True)
-        begun = time.process_time()
-        mb.charge(battery, times, checkpoint=kept)
-        return time.process_time() - begun, 0 if path is None else path.stat().st_size
+    def __init__(self) -> None:
+        self.busy = self.wall = 0.0
+        self._depth = 0
+
+    def watch(self, kind: type, name: str) -> None:
+        """Look at a method from now on."""
+        inner = getattr(kind, name)
+
+        def timed(*arguments):
+            begun = time.process_time(), time.perf_counter()
+            self._depth += 1
+            try:
+                return inner(*arguments)
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self.busy += time.process_time() - begun[0]
+                    self.wall += time.perf_counter() - begun[1]
+
+        setattr(kind, name, timed)
+
+
+def checkpoint() -> dict:
+    """What checkpoints take of a run of half a minute, at the default interval and at one of two seconds.
+
+    `difference` compares the processor time of whole runs (the least of two each, which scatter by some per cent);
+    `inside` is the processor time within the keeper of the checkpoints, `wall inside` includes waiting for the disk.
+    """
+    battery, times = spin_chain.mbl(cells=32, disorder=8.0), np.linspace(0, 50, 51)
+    watch = Stopwatch()
+    watch.watch(Keeper, "pause")
+    watch.watch(Keeper, "write")
+
+    def once(kept: mb.Checkpoint | None) -> dict:
+        watch.busy = watch.wall = 0.0
+        begun = time.process_time(), time.perf_counter()
+        mb.charge(battery, times, checkpoint=kept, truncation=mb.Truncation(128, 1e-10))
+        whole, wall = time.process_time() - begun[0], time.perf_counter() - begun[1]
+        return {"seconds": whole, "inside": watch.busy / whole, "wall inside": watch.wall / wall}
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "job.h5"
-        pairs = [(once(None)[0], once(path)) for _ in range(5)]
-    plain, kept = min(p for p, _ in pairs), min(k for _, (k, _) in pairs)
-    return {"seconds": plain, "with checkpoints": kept, "share": kept / plain - 1, "bytes": pairs[0][1][1]}
+        kinds = {"none": None, "default": mb.Checkpoint(path, overwrite=True),
+                 "two seconds": mb.Checkpoint(path, interval=2.0, overwrite=True)}
+        runs: dict[str, list[dict]] = {name: [] for name in kinds}
+        for name in ("none", "default", "two seconds", "default", "none"):
+            runs[name].append(once(kinds[name]))
+        size = path.stat().st_size
+    plain = min(r["seconds"] for r in runs["none"])
+    return {"bytes": size, "runs": runs, "difference": {
+        name: min(r["seconds"] for r in found) / plain - 1 for name, found in runs.items()}}
 
 
 def memory() -> dict:
@@ -88,20 +133,8 @@ def memory() -> dict:
     return out
 
 
-def realisations() -> dict:
-    """The 32 realisations, their error against exact evolution, and the time of two workers."""
-    table, wall = timed(Started(2))
-    errors = []
-    for r in range(3):
-        exact = mb.charge(spin_chain.mbl(**CHAIN, seed=1, realisation=r), TIMES, method=mb.Exact(), record=IMBALANCE)
-        errors.append(float(np.abs(exact.data["imbalance"].values - table.data["imbalance"].values[r]).max()))
-    alone = timed(InProcess(), 4)[0].card["processor_seconds"] / 4
-    return {"seconds": wall, "processor seconds a realisation": alone, "largest errors of imbalance": errors,
-            "settings": {k: str(v) for k, v in TUNED.items()}}
-
-
 if __name__ == "__main__":
-    parts = {"workers": workers, "checkpoint": checkpoint, "memory": memory, "realisations": realisations}
+    parts = {"workers": workers, "checkpoint": checkpoint, "memory": memory}
     parser = argparse.ArgumentParser()
     parser.add_argument("part", choices=parts)
     print(json.dumps(parts[parser.parse_args().part](), indent=1))

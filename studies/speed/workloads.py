@@ -6,6 +6,8 @@ chain    H = sum_n [ xy (Sx Sx + Sy Sy) + z Sz Sz ]_{n,n+1} + sum_n ( hx_n Sx_n 
          open ends, from a product of up and down. Recorded: <Sz> of every site and the half-chain entropy.
 driven   density under H = sum_n ( X X + Y Y + z Z Z )_{n,n+1} and the jumps sqrt(1 + mu) s+, sqrt(1 - mu) s- on the
          first site, sqrt(1 - mu) s+, sqrt(1 + mu) s- on the last one, from the identity. Recorded: <Z> of every site.
+many     one chain after another, which differ in their fields, on `WORKERS` processes of one thread each that wait
+         ready when the clock starts. Recorded: <Sz> of every site, (chain, time, site).
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from pathlib import Path
 import numpy as np
 
 DATA = Path(__file__).resolve().parent / "data"
+WORKERS = 2
+SEED = 7
+"""Of the random fields, which are those of the model `mbl`: SeedSequence([seed, realisation, 0])."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +34,11 @@ class Workload:
         kind: Which physics; see the module docstring.
         parameters: Numbers and arrays of that physics.
         times: Increasing times at which to record.
-        judged: The recorded array whose largest deviation from the reference is the error.
+        judged: The array whose largest deviation from the reference is the error: a recorded one, or "imbalance".
         target: Largest error that counts as reached.
         bond: Cap on the bond, the same for every tool.
         charge: Whether the magnetisation along z is conserved.
+        threads: Numbers of BLAS threads to try.
     """
 
     name: str
@@ -44,24 +50,57 @@ class Workload:
     target: float
     bond: int
     charge: bool
+    threads: tuple[int, ...] = (1, 2)
 
     def error(self, arrays: Mapping[str, np.ndarray], key: str | None = None) -> float:
         """Largest deviation of a recorded array from the converged reference."""
         key = key or self.judged
         with np.load(DATA / f"{self.name}.npz") as reference:
-            return float(np.abs(arrays[key] - reference[key]).max())
+            return float(np.abs(judged(arrays, key) - judged(reference, key)).max())
+
+    def chains(self) -> list[Workload]:
+        """The single chains of a job of kind "many"."""
+        return [replace(self, kind="chain", parameters={**self.parameters, "hz": hz}) for hz in self.parameters["hz"]]
+
+
+def judged(arrays: Mapping[str, np.ndarray], key: str) -> np.ndarray:
+    """A recorded array, or the imbalance 2 / n sum (-1)^k <Sz_k>, which is one at the start."""
+    if key != "imbalance":
+        return arrays[key]
+    n = arrays["sz"].shape[-1]
+    return 2 / n * arrays["sz"] @ (-1.0) ** np.arange(n)
 
 
 def chain(name: str, title: str, n: int, z: float, times: np.ndarray, start: str, target: float, hx: float = 0.0,
-          hz: float = 0.0, charge: bool = False) -> Workload:
-    """A spin-1/2 chain with xy = 1; `start` is one letter a site, u or d."""
-    parameters = {"n": n, "xy": 1.0, "z": z, "hx": np.full(n, hx), "hz": np.full(n, hz), "start": start}
+          hz: float | np.ndarray = 0.0, charge: bool = False) -> Workload:
+    """A spin-1/2 chain with xy = 1; `start` is one letter a site, u or d, and `hz` one number or one a site."""
+    parameters = {"n": n, "xy": 1.0, "z": z, "hx": np.full(n, hx), "hz": np.full(n, hz),
+                  "start": start}
     return Workload(name, title, "chain", parameters, times, "sz", target, 256, charge)
 
 
 def driven(name: str, title: str, n: int, z: float, mu: float, times: np.ndarray, target: float) -> Workload:
     """A boundary-driven chain of spins 1/2 from infinite temperature; the cap on the bond is a setting."""
     return Workload(name, title, "driven", {"n": n, "z": z, "mu": mu}, times, "z", target, 1024, True)
+
+
+def localised(name: str, title: str, n: int, disorder: float, times: np.ndarray, target: float) -> Workload:
+    """A Heisenberg chain in random fields, from the Néel state, judged by its imbalance."""
+    one = chain(name, title, n, 1.0, times, "ud" * (n // 2), target, hz=fields(n, disorder, 0), charge=True)
+    return replace(one, judged="imbalance")
+
+
+def fields(n: int, disorder: float, realisation: int) -> np.ndarray:
+    """Fields along z, (n,), uniform from -disorder to disorder."""
+    return disorder * np.random.default_rng(np.random.SeedSequence([SEED, realisation, 0])).uniform(-1, 1, n)
+
+
+def many(name: str, title: str, n: int, disorder: float, realisations: int, times: np.ndarray, target: float
+         ) -> Workload:
+    """Realisations of a localised chain."""
+    one = localised(name, title, n, disorder, times, target)
+    drawn = np.array([fields(n, disorder, r) for r in range(realisations)])
+    return replace(one, kind="many", parameters={**one.parameters, "hz": drawn, "disorder": disorder}, threads=(1,))
 
 
 def grid(end: float, step: float) -> np.ndarray:
@@ -73,15 +112,17 @@ WORKLOADS = {w.name: w for w in (
     chain("W1", "drive-charged XXZ, N = 100, t = 3", 100, 0.5, grid(3, 0.1), "d" * 100, 1e-6, hx=1.0, hz=0.5),
     chain("W2N", "Néel XXZ, N = 32, t = 6", 32, 0.5, grid(6, 0.25), "ud" * 16, 1e-5, charge=True),
     chain("W2F", "Néel XXZ, N = 32, t = 8, bond 256 full", 32, 0.5, grid(8, 0.5), "ud" * 16, 2.5e-5, charge=True),
+    localised("W3", "Heisenberg chain at disorder 8, N = 32, t = 100", 32, 8.0, grid(100, 1), 1e-4),
     driven("W6", "boundary-driven XXZ density, N = 32, t = 5", 32, 0.5, 0.5, grid(5, 0.5), 1e-4),
+    many("W8", "32 Heisenberg chains at disorder 8, N = 16, t = 10, on two processes", 16, 8.0, 32, grid(10, 1), 1e-4),
 )}
 
 
 def miniature(workload: Workload) -> Workload:
     """The same physics on four sites for two times: warms up caches and compilers before the clock starts."""
     p = dict(workload.parameters)
-    if workload.kind == "chain":
-        p.update(n=4, hx=p["hx"][:4], hz=p["hz"][:4], start=p["start"][:4])
+    if workload.kind in ("chain", "many"):
+        p.update(n=4, hx=p["hx"][:4], hz=p["hz"][..., :4], start=p["start"][:4])
     else:
         p.update(n=4)
     return replace(workload, parameters=p, times=workload.times[:3])

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
 import numpy as np
+from workloads import SEED, WORKERS
 
 import mps_battery as mb
+from mps_battery.executors import Executor, Pool, Processes
+from mps_battery.models import spin_chain
 
 METHODS = {"TEBD": mb.TEBD, "TDVP": mb.TDVP, "Tenpy": mb.Tenpy}
 
@@ -59,4 +67,73 @@ def driven(workload, settings: dict) -> dict[str, np.ndarray]:
     return {"z": run.data["z"].values, "bond": np.array(run.budget.max_bond)}
 
 
-KINDS = {"chain": chain, "driven": driven}
+def many(workload, settings: dict) -> dict[str, np.ndarray]:
+    """One sweep. Settings: method, dt, weight; what is left out is the engine's choice."""
+    p = workload.parameters
+    chosen = {}
+    if "method" in settings:
+        chosen["method"] = METHODS[settings["method"]](dt=settings["dt"])
+    if "weight" in settings:
+        chosen["truncation"] = mb.Truncation(bond=workload.bond, weight=settings["weight"])
+    table = mb.sweep(spin_chain.mbl, {"cells": p["n"], "disorder": p["disorder"]}, realisations=len(p["hz"]),
+                     times=workload.times, seed=SEED, record={"sz": mb.Expect("Sz")}, executor=Ready(),
+                     progress=False, **chosen)
+    return {"sz": table.data["sz"].values, "bond": np.array(int(table.data["max_bond"].max())),
+            "processor_seconds": np.array(table.card["processor_seconds"])}
+
+
+class Ready(Executor):
+    """Processes that have imported everything; they are kept from one sweep to the next."""
+
+    def open(self) -> Pool:
+        """The same workers each time."""
+        return _Kept(_started())
+
+    def size(self) -> int:
+        """How many there are."""
+        return WORKERS
+
+    def __str__(self) -> str:
+        return f"{WORKERS} processes that were ready"
+
+
+class _Kept(Pool):
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @property
+    def workers(self) -> int:
+        return self._pool.workers
+
+    def submit(self, number, task, item) -> None:
+        self._pool.submit(number, task, item)
+
+    def next(self, seconds):
+        return self._pool.next(seconds)
+
+    def close(self) -> None:
+        """They are needed again."""
+
+
+@cache
+def _started() -> Pool:
+    pool = Processes(WORKERS).open()
+    with tempfile.TemporaryDirectory() as folder:
+        for k in range(WORKERS):
+            pool.submit(k, _meet, folder)
+        for _ in range(WORKERS):
+            while pool.next(60.0) is None:
+                pass
+    return pool
+
+
+def _meet(folder: str) -> None:
+    """Ends once all workers are here."""
+    small = spin_chain.mbl(cells=4)
+    mb.charge(small, [0.0, 0.1], method=mb.TEBD(), bars=False, progress=False)
+    tempfile.mkstemp(dir=folder)
+    while len(list(Path(folder).iterdir())) < WORKERS:
+        time.sleep(0.01)
+
+
+KINDS = {"chain": chain, "driven": driven, "many": many}

@@ -19,6 +19,8 @@ from tenpy.models.spins import SpinChain
 from tenpy.networks.mps import MPS
 from tenpy.networks.site import Site
 
+from tools.workers import many
+
 warnings.simplefilter("ignore")
 
 
@@ -115,4 +117,4 @@ def _superoperator(p, units: list[np.ndarray], b: int) -> np.ndarray:
     return np.array(columns).T
 
 
-KINDS = {"chain": chain, "driven": driven}
+KINDS = {"chain": chain, "many": many(chain), "driven": driven}
