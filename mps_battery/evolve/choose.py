@@ -65,7 +65,7 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
         elif reach <= 1:
             method, why = TEBD(), "the charging terms couple nearest neighbours"
         elif walks and small_symmetric_star(schedule, truncation):
-            method, why = TDVP(), "one site couples to a few alike others, whose bonds stay small where it does not walk"
+            method, why = TDVP(), "one site couples to a few alike others, and bonds are small where it does not walk"
         elif walks:
             method, why = TEBD(), "one site couples to all others, along which it walks by swaps"
         elif not density and all_to_all(schedule):

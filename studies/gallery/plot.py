@@ -20,6 +20,8 @@ from mps_battery.models import FAMILIES
 
 DATA = Path(__file__).resolve().parent / "data"
 COLUMNS = 7
+CONSERVED = 1e-9
+"""Below this the stored energy is conserved: what moves is how much can be drawn locally."""
 
 
 def main() -> None:
@@ -35,6 +37,9 @@ def main() -> None:
         colour = f"C{families.index(run['family'])}"
         axis.fill_between(t, e - bar, e + bar, color=colour, alpha=0.3, lw=0)
         axis.plot(t, e, color=colour, lw=1.4)
+        if np.abs(e).max() < CONSERVED:
+            axis.plot(t, run["local_ergotropy"], color=colour, lw=1.2, ls="--", label="local ergotropy")
+            axis.legend(frameon=False, fontsize=6)
         axis.axhline(0, color="0.8", lw=0.6, zorder=0)
         axis.set_title(f"{name} ({run['cells']})", fontsize=8)
         axis.tick_params(labelsize=7)

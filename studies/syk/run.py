@@ -42,7 +42,8 @@ def charged(cells: int, realisation: int) -> dict[str, Any]:
     battery = syk.complex_syk(cells=cells, seed=16, realisation=realisation)
     record = {"energy": mb.Energy(), "variance": mb.EnergyVariance(), "entropy": mb.Entropy()}
     # the polynomial through evenly spaced times is checked by leaving every second one out
-    times = np.linspace(0, 2.0, 21) if cells <= SMALL else np.linspace(0, 3.2 / np.sqrt(cells), 13 if cells <= 16 else 9)
+    last, count = (2.0, 21) if cells <= SMALL else (3.2 / np.sqrt(cells), 13 if cells <= 16 else 9)
+    times = np.linspace(0, last, count)
     run = mb.charge(battery, times, method=mb.Exact(1e-10), record=record, bars=False, progress=False)
     energy = run.data["energy"].values
     when, power = best(times, energy)
