@@ -19,7 +19,7 @@ from mps_battery.battery import Schedule
 from mps_battery.checks import must, number, whole
 from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
 from mps_battery.evolve.graded import GradedTrain, Grading
-from mps_battery.evolve.products import cheapest, digits, layers, merged
+from mps_battery.evolve.products import cheapest, digits, equal_steps, layers, merged
 from mps_battery.evolve.trotter import StepError
 from mps_battery.evolve.walk import WalkEvolution
 from mps_battery.tensors import trains
@@ -120,9 +120,7 @@ class Evolution(ABC):
         span = time - self.time
         if span <= 0:
             return
-        assert self.method.dt is not None, "the step is chosen before the evolution starts"
-        steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
-        dt = span / steps
+        steps, dt = equal_steps(span, self.method.dt)
         stages = cheapest(self.method.order, self.method.dt / dt)
         if self._schedule.constant:
             self._run(merged(steps, self.method.order, stages), np.ones(len(self._bonds)), dt)

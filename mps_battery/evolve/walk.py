@@ -52,7 +52,7 @@ from scipy.linalg import eigh
 from mps_battery.battery import Schedule
 from mps_battery.evolve.graded import GradedTrain, Grading
 from mps_battery.evolve.ladder import LadderTrain, pair_gate
-from mps_battery.evolve.products import cheapest, digits, layers
+from mps_battery.evolve.products import cheapest, digits, equal_steps, layers
 from mps_battery.sites import Site
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
@@ -186,9 +186,7 @@ class WalkEvolution:
         span = time - self.time
         if span <= 0:
             return
-        assert self.method.dt is not None, "the step is chosen before the evolution starts"
-        steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
-        dt = span / steps
+        steps, dt = equal_steps(span, self.method.dt)
         sequence = sweeps(self.method.order, cheapest(self.method.order, self.method.dt / dt))
         if len(self._gates) > MOST_GATES:
             self._gates.clear()
