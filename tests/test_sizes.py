@@ -32,9 +32,9 @@ def evolved(h, start, operator, times):
 
 
 def anisotropic():
-    battery = cavity.anisotropic_dicke(cells=16, coupling=0.3, counter=0.4)
-    large = Collective(16, battery.parameters["cutoff"])
-    return battery, large.excitations(large.dicke(1.0, 0.3, 0.4), large.start(16), TIMES)
+    battery = cavity.anisotropic_dicke(cells=12, coupling=0.3, counter=0.4)
+    large = Collective(12, battery.parameters["cutoff"])
+    return battery, large.excitations(large.dicke(1.0, 0.3, 0.4), large.start(12), TIMES)
 
 
 def dipoles():
@@ -45,9 +45,9 @@ def dipoles():
 
 
 def isotropic():
-    battery = cavity.cavity_heisenberg(cells=20, exchange=0.3, anisotropy=1.0)
-    large = Collective(20, battery.parameters["cutoff"])
-    return battery, large.excitations(large.dicke(1.0, 0.2), large.start(20), TIMES)
+    battery = cavity.cavity_heisenberg(cells=10, exchange=0.3, anisotropy=1.0)
+    large = Collective(10, battery.parameters["cutoff"])
+    return battery, large.excitations(large.dicke(1.0, 0.2), large.start(10), TIMES)
 
 
 def ising_in_a_cavity():
@@ -101,16 +101,16 @@ def central():
 
 
 def null():
-    return spin_chain.power_law(cells=40, field=0.8, coupling=0.7, exponent=1.2, anisotropy=1.0, drive=0.6), \
-        40 * 2 * 0.8 * 0.36 * np.sin(TIMES) ** 2
+    return spin_chain.power_law(cells=12, field=0.8, coupling=0.7, exponent=1.2, anisotropy=1.0, drive=0.6), \
+        12 * 2 * 0.8 * 0.36 * np.sin(TIMES) ** 2
 
 
 def lipkin():
-    p, z = large_spin(20)
+    p, z = large_spin(10)
     x2, y2 = (p + p.T) @ (p + p.T), -(p - p.T) @ (p - p.T)          # sums over pairs: (sum X)^2 = N + 2 sum X X
-    h = -0.5 / 40 * (x2 - 40 * np.eye(41) + 0.3 * (y2 - 40 * np.eye(41))) / 2 + 2 * z
-    energy = evolved(h + 0.9 * (p + p.T), np.eye(41)[40], h, TIMES)
-    return spin_chain.lipkin(cells=40, coupling=0.5, asymmetry=0.3), energy - energy[0]
+    h = -0.5 / 20 * (x2 - 20 * np.eye(21) + 0.3 * (y2 - 20 * np.eye(21))) / 2 + 2 * z
+    energy = evolved(h + 0.9 * (p + p.T), np.eye(21)[20], h, TIMES)
+    return spin_chain.lipkin(cells=20, coupling=0.5, asymmetry=0.3), energy - energy[0]
 
 
 def pairs_of_a_chain():
