@@ -39,7 +39,7 @@ def test_exact_evolution_by_halves(monkeypatch):
 def test_a_crowded_hamiltonian_may_be_larger(monkeypatch):
     """By halves memory grows as a vector, so that more fits than with a matrix; too much is one sentence."""
     monkeypatch.setattr(exact, "LARGEST", 2**8)
-    monkeypatch.setattr(exact, "LARGEST_ENTRIES", 10**4)
+    monkeypatch.setattr(exact, "LARGEST_ENTRIES", 3 * 10**4)
     record = {"energy": mb.Energy()}
     run = mb.charge(syk.complex_syk(cells=9), [0, 0.1], method=mb.Exact(), record=record)
     assert run.budget.energy_drift < 1e-12
