@@ -121,7 +121,7 @@ class Evolution(ABC):
         if span <= 0:
             return
         steps, dt = equal_steps(span, self.method.dt)
-        stages = cheapest(self.method.order, self.method.dt / dt)
+        stages = cheapest(self.method.order, (self.method.dt or dt) / dt)
         if self._schedule.constant:
             self._run(merged(steps, self.method.order, stages), np.ones(len(self._bonds)), dt)
             self._steps[round(dt, 14), stages] += steps
