@@ -27,7 +27,7 @@ from mps_battery.baths import (
 )
 from mps_battery.battery import Battery, Envelope, Schedule
 from mps_battery.checks import must, number, whole
-from mps_battery.models.build import check_rates, checked, jump
+from mps_battery.models.build import add_exchange, check_rates, checked, excitations, jump
 from mps_battery.sites import Boson, Label, Site, Spin
 from mps_battery.terms import Terms
 
@@ -95,10 +95,10 @@ def self_discharge(cells: int = 1, splitting: float = 2.0, spectrum: str | Spect
     modes = _modes(chain, parameters["cutoff"])
     sites: list[Site] = (modes if warm else []) + [Spin()] * cells + modes
     store = range(length if warm else 0, (length if warm else 0) + cells)
-    energy, free = _up(sites, store, splitting), Terms(sites)
+    energy, free = excitations(sites, store, splitting), Terms(sites)
     _add_chain(free, chain, range(store.stop, store.stop + length))
     for n in store:
-        _add_exchange(free, chain.coupling, n, store.stop)
+        add_exchange(free, chain.coupling, n, store.stop)
     if warm:
         given = density.absorbing(beta).chain(length)
         _add_chain(free, Chain(given.coupling, -given.energies, given.hoppings), range(length - 1, -1, -1))
@@ -107,7 +107,7 @@ def self_discharge(cells: int = 1, splitting: float = 2.0, spectrum: str | Spect
             free += given.coupling, ("A", length - 1), ("Sm", n)
     charging: Terms | Schedule = energy + free
     if modulation:
-        charging = Schedule([(energy + free, None), (_up(sites, store, modulation),
+        charging = Schedule([(energy + free, None), (excitations(sites, store, modulation),
                                                      partial(_cosine, frequency=float(frequency)))])
     return _battery("self_discharge", _KAMIN, parameters | {"spectrum": spectrum, "beta": float(beta)}, sites, store,
                     energy, charging, up=store)
@@ -191,10 +191,10 @@ def pseudo_mode(cells: int = 1, splitting: float = 2.0, strength: float = 3.0, w
     sites: list[Site] = [Spin()] * (cells + 1)
     sites[mode] = Boson(parameters["cutoff"])
     store = [n for n in range(cells + 1) if n != mode]
-    energy, charging = _up(sites, store, splitting), Terms(sites)
+    energy, charging = excitations(sites, store, splitting), Terms(sites)
     charging += splitting + detuning, ("N", mode)
     for n in store:
-        _add_exchange(charging, float(np.sqrt(strength * width / 2)), n, mode)
+        add_exchange(charging, float(np.sqrt(strength * width / 2)), n, mode)
     battery = _battery("pseudo_mode", _KAMIN, parameters, sites, store, energy, energy + charging, up=store)
     leak = [jump(battery.sites, np.sqrt(2 * width), "A", mode, "bath")] if width else []
     return Battery(sites=battery.sites, cells=battery.cells, energy=battery.energy, charging=battery.charging,
@@ -245,13 +245,13 @@ def remote_charging(cells: int = 1, splitting: float = 3.0, dispersion: str = "l
                          *_modes(odd, parameters["cutoff"])]
     first = length + 2 * cells
     chargers, store = range(length, length + cells), range(length + cells, first)
-    energy, charging = _up(sites, store, splitting), _up(sites, chargers, splitting)
+    energy, charging = excitations(sites, store, splitting), excitations(sites, chargers, splitting)
     _add_chain(charging, even, range(length - 1, -1, -1))
     _add_chain(charging, odd, range(first, first + length))
     for places, sign in ((chargers, 1), (store, -1)):
         for n in places:
-            _add_exchange(charging, even.coupling / np.sqrt(2), n, length - 1)
-            _add_exchange(charging, sign * odd.coupling / np.sqrt(2), n, first)
+            add_exchange(charging, even.coupling / np.sqrt(2), n, length - 1)
+            add_exchange(charging, sign * odd.coupling / np.sqrt(2), n, first)
     return _battery("remote_charging", _SONG, parameters | {"dispersion": dispersion}, sites, store, energy,
                     energy + charging, up=chargers)
 
@@ -293,13 +293,13 @@ def memory_collisions(cells: int = 1, splitting: float = 1.0, coupling: float = 
     stroke = float(duration) / 3
     charge = Terms(sites)
     for n in range(cells):
-        _add_exchange(charge, coupling, n, charger)
+        add_exchange(charge, coupling, n, charger)
     charge += drive, ("X", charger)
     parts.append((charge, partial(_strokes, starts=tuple(3 * stroke * m for m in range(steps)), length=stroke)))
     for m in range(steps):
         meeting, passing = Terms(sites), Terms(sites)
         ancilla = charger + 1 + m
-        _add_exchange(meeting, collision, charger, ancilla)
+        add_exchange(meeting, collision, charger, ancilla)
         parts.append((meeting, partial(_strokes, starts=((3 * m + 1) * stroke,), length=stroke)))
         if m + 1 < steps and swap:
             angle = float(np.arcsin(np.sqrt(swap)))
@@ -309,7 +309,7 @@ def memory_collisions(cells: int = 1, splitting: float = 1.0, coupling: float = 
             parts.append((passing, partial(_strokes, starts=((3 * m + 2) * stroke,), length=stroke)))
     store = range(cells)
     return _battery("memory_collisions", _MORRONE, parameters | {"steps": int(steps)}, sites, store,
-                    _up(sites, store, splitting), Schedule(parts), up=[charger])
+                    excitations(sites, store, splitting), Schedule(parts), up=[charger])
 
 
 def floquet_battery(splitting: float = 2.0, coupling: float = 3.0, period: float = 1.0, strength: float = 1.0,
@@ -343,12 +343,12 @@ def floquet_battery(splitting: float = 2.0, coupling: float = 3.0, period: float
     modes = _modes(chain, cutoff)
     sites: list[Site] = [*modes, Spin(), Spin(), *modes]
     charger, cell = length, length + 1
-    energy, free, joined = _up(sites, [cell], splitting), _up(sites, [charger], splitting), Terms(sites)
+    energy, free, joined = excitations(sites, [cell], splitting), excitations(sites, [charger], splitting), Terms(sites)
     _add_chain(free, chain, range(length - 1, -1, -1))
     _add_chain(free, chain, range(cell + 1, cell + 1 + length))
-    _add_exchange(free, chain.coupling, charger, length - 1)
-    _add_exchange(free, chain.coupling, cell, cell + 1)
-    _add_exchange(joined, coupling, charger, cell)
+    add_exchange(free, chain.coupling, charger, length - 1)
+    add_exchange(free, chain.coupling, cell, cell + 1)
+    add_exchange(joined, coupling, charger, cell)
     charging = Schedule([(energy + free, None), (joined, partial(_joining, period=float(period)))])
     return _battery("floquet_battery", _BAI, parameters, sites, [cell], energy, charging, up=[charger])
 
@@ -379,24 +379,9 @@ def _add_chain(terms: Terms, chain: Chain, places: Sequence[int]) -> None:
     for n, energy in zip(places, chain.energies, strict=True):
         terms += float(energy), ("N", n)
     for n, m, hopping in zip(places[:-1], places[1:], chain.hoppings, strict=True):
-        _add_exchange(terms, float(hopping), n, m)
+        add_exchange(terms, float(hopping), n, m)
 
 
-def _add_exchange(terms: Terms, strength: float, n: int, m: int) -> None:
-    """strength (A+_n A_m + A_n A+_m) between any two of cells and modes."""
-    (up, down), (other_up, other_down) = ((("Sp", "Sm") if isinstance(terms.sites[k], Spin) else ("Ad", "A"))
-                                          for k in (n, m))
-    terms += strength, (up, n), (other_down, m)
-    terms += strength, (down, n), (other_up, m)
-
-
-def _up(sites: Sequence[Site], places: Sequence[int], splitting: float) -> Terms:
-    """splitting sum (1 + Z_n) / 2 over some places."""
-    terms = Terms(sites)
-    for n in places:
-        terms += splitting / 2, ("Z", n)
-        terms += splitting / 2,
-    return terms
 
 
 def _cosine(time: float, frequency: float) -> float:

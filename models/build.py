@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.stats import nbinom, poisson
 
 from mps_battery.battery import Jump
 from mps_battery.checks import must, number, whole
-from mps_battery.sites import Label, Site
+from mps_battery.sites import Label, Site, Spin
 from mps_battery.terms import Terms, one_site_sum
 
 LEAST = {"cells": 2, "photons": 0, "phonons": 0, "cutoff": 1, "mirror_cutoff": 1, "seed": 0, "realisation": 0}
@@ -66,6 +66,23 @@ def pairs(sites: Sequence[Site], left: str, right: str, strength: ArrayLike, dis
     for n, c in enumerate(np.broadcast_to(strength, count)):
         terms += c, (left, n), (right, n + distance)
     return terms
+
+
+def excitations(sites: Sequence[Site], places: Iterable[int], strength: float) -> Terms:
+    """strength sum (1 + Z_n) / 2 over some places."""
+    terms = Terms(sites)
+    for n in places:
+        terms += strength / 2, ("Z", n)
+        terms += strength / 2,
+    return terms
+
+
+def add_exchange(terms: Terms, strength: float, n: int, m: int) -> None:
+    """strength (A+_n A_m + A_n A+_m) between any two of cells and modes."""
+    (up, down), (other_up, other_down) = ((("Sp", "Sm") if isinstance(terms.sites[k], Spin) else ("Ad", "A"))
+                                          for k in (n, m))
+    terms += strength, (up, n), (other_down, m)
+    terms += strength, (down, n), (other_up, m)
 
 
 def jump(sites: Sequence[Site], strength: float, name: str, n: int, bath: str) -> Jump:

@@ -5,14 +5,12 @@ Sums run over the cells n; s+ and s- raise and lower a spin. A jump L acts as L 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from mps_battery.baths import homodyne_feedback
 from mps_battery.battery import Battery, Jump
 from mps_battery.checks import must
-from mps_battery.models.build import check_rates, checked, jump
+from mps_battery.models.build import add_exchange, check_rates, checked, excitations, jump
 from mps_battery.sites import Label, Site, Spin
 from mps_battery.terms import Terms
 
@@ -56,10 +54,9 @@ def feedback_charging(cells: int = 2, splitting: float = 1.0, coupling: float = 
     sites: tuple[Site, ...] = (Spin(),) * (cells + 1)
     charger = cells // 2
     store = [n for n in range(cells + 1) if n != charger]
-    energy, charging = _up(sites, store, splitting), Terms(sites)
+    energy, charging = excitations(sites, store, splitting), Terms(sites)
     for n in store:
-        charging += coupling, ("Sp", charger), ("Sm", n)
-        charging += coupling, ("Sm", charger), ("Sp", n)
+        add_exchange(charging, coupling, charger, n)
     charging += drive, ("X", charger)
     jumps: list[Jump] = []
     if loss:
@@ -107,21 +104,11 @@ def ergotropy_transport(cells: int = 3, splitting: float = 1.0, hopping: float =
          "(population (1 - population))^(1/2)", coherence)
     sites: tuple[Site, ...] = (Spin(),) * (2 * cells)
     store = range(cells, 2 * cells)
-    energy, charging = _up(sites, store, splitting), _up(sites, range(cells), splitting)
+    energy, charging = excitations(sites, store, splitting), excitations(sites, range(cells), splitting)
     for n in range(2 * cells - 1):
         g = hopping * (float(np.sqrt((n + 1) * (2 * cells - 1 - n))) / cells if mirror else 1.0)
-        charging += g, ("Sp", n), ("Sm", n + 1)
-        charging += g, ("Sm", n), ("Sp", n + 1)
+        add_exchange(charging, g, n, n + 1)
     donor = np.array([[population, coherence], [coherence, 1 - population]])
     empty: list[Label] = [*[donor] * cells, *[np.diag([0.0, 1.0])] * cells]
     return Battery(sites=sites, cells=store, energy=energy, charging=energy + charging, empty=empty,
                    name="ergotropy_transport", parameters=parameters, reference=_CRESCENTE)
-
-
-def _up(sites: Sequence[Site], places: Sequence[int], splitting: float) -> Terms:
-    """splitting sum (1 + Z_n) / 2 over some places."""
-    terms = Terms(sites)
-    for n in places:
-        terms += splitting / 2, ("Z", n)
-        terms += splitting / 2,
-    return terms

@@ -12,7 +12,7 @@ import numpy as np
 
 from mps_battery.battery import Battery, Envelope, Schedule
 from mps_battery.checks import must
-from mps_battery.models.build import checked, light_counts, light_state
+from mps_battery.models.build import checked, excitations, light_counts, light_state
 from mps_battery.sites import Boson, Label, Levels, Site, Spin
 from mps_battery.terms import Terms
 
@@ -63,7 +63,7 @@ def two_mode(cells: int = 6, photons: int | None = None, light: str = "fock", sp
     for mode in modes:
         sites[mode] = Boson(counts["cutoff"])
     store = [n for n in range(cells + 2) if n not in modes]
-    energy, charging = _excitations(sites, store, splitting), Terms(sites)
+    energy, charging = excitations(sites, store, splitting), Terms(sites)
     for mode in modes:
         charging += splitting / (2 if pairwise else 1), ("N", mode)
     exchange = [(coupling, modes)] if pairwise else [(coupling, modes[:1]), (second, modes[1:])]
@@ -105,7 +105,7 @@ def cavity_array(cells: int = 5, photons: int = 2, light: str = "fock", splittin
     counts = light_counts(photons, light, cutoff)
     sites = [Spin(), Boson(counts["cutoff"])] * cells
     store = range(0, 2 * cells, 2)
-    energy, charging = _excitations(sites, store, splitting), Terms(sites)
+    energy, charging = excitations(sites, store, splitting), Terms(sites)
     for n in store:
         charging += splitting, ("N", n + 1)
         charging += coupling, ("Sp", n), ("A", n + 1)
@@ -205,7 +205,7 @@ def optomechanical(cells: int = 1, phonons: int = 2, photons: int = 1, splitting
     sites: list[Site] = [Spin()] * cells
     sites[cavity:cavity] = [Boson(parameters["cutoff"]), Boson(parameters["mirror_cutoff"])]
     store = [n for n in range(cells + 2) if n not in (cavity, cavity + 1)]
-    energy, charging = _excitations(sites, store, splitting), Terms(sites)
+    energy, charging = excitations(sites, store, splitting), Terms(sites)
     charging += splitting, ("N", cavity)
     charging += frequency, ("N", cavity + 1)
     for a in ("A", "Ad"):
@@ -254,7 +254,7 @@ def flying_qubits(cells: int = 4, photons: int = 4, light: str = "fock", splitti
     sites: list[Site] = [Spin()] * (cells + 1)
     sites[cavity] = Boson(counts["cutoff"])
     store = [n for n in range(cells + 1) if n != cavity]
-    energy = _excitations(sites, store, splitting)
+    energy = excitations(sites, store, splitting)
     free = energy.copy()
     free += splitting, ("N", cavity)
     parts: list[tuple[Terms, Envelope | None]] = [(free, None)]
@@ -273,12 +273,3 @@ def flying_qubits(cells: int = 4, photons: int = 4, light: str = "fock", splitti
 def _passage(time: float, arrival: float, transit: float) -> float:
     """sin^2 from arrival to arrival + transit."""
     return float(np.sin(np.pi * np.clip((time - arrival) / transit, 0.0, 1.0)) ** 2)
-
-
-def _excitations(sites: list[Site], places: list[int] | range, splitting: float) -> Terms:
-    """splitting sum (1 + Z_n) / 2 over some places."""
-    terms = Terms(sites)
-    for n in places:
-        terms += splitting / 2, ("Z", n)
-        terms += splitting / 2,
-    return terms

@@ -18,6 +18,7 @@ from rich.console import Console
 from mps_battery.battery import Battery
 from mps_battery.checkpoint import Checkpoint, StoppedError
 from mps_battery.checks import InputError, must, number, unknown, whole
+from mps_battery.enlarge import enlarge as raise_cutoff
 from mps_battery.evolve.choose import Method
 from mps_battery.executors import Dask, Executor, InProcess, JobQueue, Processes
 from mps_battery.measure.expectation import Imbalance
@@ -65,6 +66,8 @@ def charge(
     rigorous: Annotated[bool, typer.Option("--rigorous", help="prove the error bars instead (pure states, constant "
                                            "nearest-neighbour Hamiltonians)")] = False,
     audits: Annotated[bool, typer.Option("--audits", help="record bounds on power and speed, and compare")] = False,
+    enlarge: Annotated[bool, typer.Option("--enlarge", help="raise the cutoff of bosons until it no longer matters")
+                       ] = False,
 ) -> None:
     """Charge a model; its parameters are options too, such as --cells 100 --field 1.3."""
     parameters = _parameters(context.args)
@@ -78,7 +81,7 @@ def charge(
     raw: dict[str, Any] = {
         "model": {**parameters, "name": model}, "times": {"stop": _value(stop), "points": _value(points)},
         "truncation": {"bond": _value(bond), "weight": _value(weight)},
-        "bars": "rigorous" if rigorous else bars, "audits": audits,
+        "bars": "rigorous" if rigorous else bars, "audits": audits, "enlarge": enlarge,
         "output": {"data": output or None, "figure": figure or None},
     }
     given = {key: _value(word) for key, word in (("dt", dt), ("order", order)) if word}
@@ -349,8 +352,21 @@ def _execute(spec: Spec, overwrite: bool, checkpoint: Checkpoint | None) -> None
     parameters = {k: v for k, v in spec.model.items() if k != "name"}
     battery: Battery = build_battery(catalogue(), spec.model["name"], parameters)
     solver: Method | None = spec.solver()
-    result = charge_battery(battery, spec.grid(), method=solver, truncation=spec.cut(), audits=spec.audits,
-                            bars=spec.bars, checkpoint=checkpoint)
+
+    def charged(battery: Battery) -> Run:
+        return charge_battery(battery, spec.grid(), method=solver, truncation=spec.cut(), audits=spec.audits,
+                              bars=spec.bars, checkpoint=checkpoint)
+
+    if spec.enlarge:
+        name = spec.model["name"]
+        if checkpoint is not None:
+            raise InputError("Option --enlarge must not be given together with --checkpoint, but is.")
+        if not isinstance(battery.parameters.get("cutoff"), int):
+            raise InputError(f"Key `enlarge` must be false for model {name!r}, which has no cutoff, but is True.")
+        result = raise_cutoff(lambda n: build_battery(catalogue(), name, parameters | {"cutoff": n}), charged,
+                              battery.parameters["cutoff"])
+    else:
+        result = charged(battery)
     _show(result, spec.output.data, spec.output.figure, overwrite)
 
 

@@ -27,7 +27,7 @@ from mps_battery.budget import (
 from mps_battery.checkpoint import Checkpoint
 from mps_battery.checks import InputError, must
 from mps_battery.evolve.choose import Method
-from mps_battery.evolve.exact import Exact
+from mps_battery.evolve.exact import Exact, ExactEvolution
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import CentreEvolution
 from mps_battery.evolve.tenpy import TenpyEvolution
@@ -306,7 +306,10 @@ class Lane:
             for name, quantity in self.table.record.items():
                 self.proven[name].append(quantity.bar(snapshot, distance))
         if watch and self._conserves:
-            self.generator_energies.append(sum(snapshot.expect(g) for g in self.observables.generators))
+            if isinstance(self.evolution, ExactEvolution) and isinstance(state, MPS):
+                self.generator_energies.append(self.evolution.energy())
+            else:
+                self.generator_energies.append(sum(snapshot.expect(g) for g in self.observables.generators))
         if keep_states:
             self.states.append(state)
 

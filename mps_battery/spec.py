@@ -71,7 +71,7 @@ class Spec(_Table):
     """A whole spec file.
 
     `model` holds the `name` of a model and its parameters; `times` a grid or a list; `bars` and `audits` are those of
-    `charge`.
+    `charge`; `enlarge` raises the `cutoff` of the model until it no longer matters.
     """
 
     model: dict[str, Any]
@@ -81,6 +81,7 @@ class Spec(_Table):
     output: OutputTable = OutputTable()
     bars: bool | Literal["rigorous"] = True
     audits: bool = False
+    enlarge: bool = False
 
     def grid(self) -> np.ndarray:
         """The times."""

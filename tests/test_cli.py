@@ -106,6 +106,23 @@ data = "spec.nc"
     assert not mb.load("plain.nc").audits
 
 
+def test_a_low_cutoff_is_raised_on_request(program):
+    """The same run as from a cutoff that is high enough, and one sentence where there is nothing to raise."""
+    words = "charge rabi --photons 2 --coupling 1 --stop 2 --points 3 --cutoff "
+    assert program(words + "3 --enlarge --output low.nc")[::2] == (0, "")
+    assert program(words + "40 --output high.nc")[0] == 0
+    assert program(words + "3 --output cut.nc")[0] == 0
+    low, high, cut = (mb.load(f"{name}.nc").data["energy"].values for name in ("low", "high", "cut"))
+    assert abs(low - high).max() < 1e-4 < abs(cut - high).max()
+    for wrong, sentence in [
+        (SMALL, "mps-battery: Key `enlarge` must be false for model 'xxz', which has no cutoff, but is True."),
+        (words + "3 --checkpoint a.h5", "mps-battery: Option --enlarge must not be given together with --checkpoint, "
+                                        "but is."),
+    ]:
+        code, _, err = program(wrong + " --enlarge")
+        assert (code, err.strip()) == (2, sentence)
+
+
 @pytest.mark.parametrize("taken", ["run.nc", "run.png"])
 def test_existing_files_are_kept_and_nothing_is_computed(program, taken, monkeypatch):
     monkeypatch.setattr(cli, "charge_battery", lambda *_, **__: pytest.fail("this should not be computed"))

@@ -275,8 +275,9 @@ def test_engine_chooses_and_says_why():
         (spin_chain.xxz(cells=6), mb.Exact, "only 64 dimensions"),
         (spin_chain.xxz(cells=40), mb.TEBD, "nearest neighbours"),
         (spin_chain.power_law(cells=40), mb.TDVP, "reach over 39 sites"),
-        (syk.complex_syk(cells=11), mb.TDVP, "volume law, so that bonds grow towards the largest: Exact is the better"),
-        (syk.majorana_syk(cells=11, kept=0.8), mb.TDVP, "volume law"),
+        (syk.complex_syk(cells=11), mb.Exact, "volume law, so that bonds grow towards the largest"),
+        (syk.majorana_syk(cells=11, kept=0.8), mb.Exact, "volume law"),
+        (syk.complex_syk(cells=17), mb.TDVP, "so that bonds grow towards the largest: Exact, up to 4194304"),
     ]:
         method, why = choose(generator(battery), None, mb.Truncation(), times)
         assert isinstance(method, kind)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import mps_battery as mb
+from mps_battery.battery import as_schedule
 from mps_battery.evolve import exact
 from mps_battery.evolve.halves import Halves
 from mps_battery.models import cavity, spin_chain, syk
@@ -33,3 +34,25 @@ def test_exact_evolution_by_halves(monkeypatch):
     monkeypatch.setattr(exact, "LARGEST_ENTRIES", 0)
     halved = mb.charge(battery, times, method=mb.Exact(), record=record)
     assert np.abs(halved.data.energy.values - usual.data.energy.values).max() < 1e-10
+
+
+def test_a_crowded_hamiltonian_may_be_larger(monkeypatch):
+    """By halves memory grows as a vector, so that more fits than with a matrix; too much is one sentence."""
+    monkeypatch.setattr(exact, "LARGEST", 2**8)
+    monkeypatch.setattr(exact, "LARGEST_ENTRIES", 3 * 10**4)
+    record = {"energy": mb.Energy()}
+    run = mb.charge(syk.complex_syk(cells=9), [0, 0.1], method=mb.Exact(), record=record)
+    assert run.budget.energy_drift < 1e-12
+    with pytest.raises(mb.InputError, match="a space of dimension 512: at most 256 fit"):
+        mb.charge(spin_chain.xxz(cells=9), [0, 0.1], method=mb.Exact(), record=record)
+    monkeypatch.setattr(exact, "LARGEST_BY_HALVES", 2**8)
+    with pytest.raises(mb.InputError, match="a space of dimension 512: at most 256 fit"):
+        mb.charge(syk.complex_syk(cells=9), [0, 0.1], method=mb.Exact(), record=record)
+
+
+def test_mean_energy_of_the_generator():
+    """<H> by halves is that of the matrix, and what a run watches for drift."""
+    battery = syk.complex_syk(cells=5)
+    evolution = mb.Exact().start(battery.initial_state(), as_schedule(battery.charging), mb.Truncation())
+    psi = battery.initial_state().to_dense()
+    assert evolution.energy() == pytest.approx(np.vdot(psi, battery.charging.to_dense() @ psi).real, abs=1e-13)

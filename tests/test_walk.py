@@ -5,6 +5,7 @@ import pytest
 
 import mps_battery as mb
 from mps_battery.battery import as_schedule
+from mps_battery.evolve.choose import choose
 from mps_battery.evolve.ladder import LadderTrain
 from mps_battery.evolve.walk import WalkEvolution, hub_of, sweeps
 from mps_battery.models import cavity, light, networks
@@ -90,6 +91,19 @@ def test_the_engine_lets_the_cavity_walk():
         error = np.abs(run.data[name] - exact.data[name]).values
         assert error.max() < 1e-5 * max(1.0, float(np.abs(exact.data[name]).max()))
         assert np.all(error <= run.bars[name].values + 1e-12), name
+
+
+@pytest.mark.parametrize(("battery", "weight", "walks"), [
+    (cavity.dicke(cells=6), 1e-12, False), (cavity.dicke(cells=7), 1e-12, True), (cavity.dicke(cells=10), 1e-14, False),
+    (cavity.dicke(cells=11), 1e-14, True), (cavity.tavis_cummings(cells=8), 1e-16, True),
+    (cavity.cavity_heisenberg(cells=6), 1e-16, True), (cavity.dicke_ising(cells=6), 1e-16, True),
+    (cavity.disordered_cavity(cells=6, counter=1.0), 1e-16, True),
+])
+def test_the_faster_of_swaps_and_operator(battery, weight, walks):
+    """The table in `walk.py`: an MPO for small stars of alike sites, not joined, without a conserved charge."""
+    method, why = choose(as_schedule(battery.charging), None, mb.Truncation(weight=weight), np.linspace(0, 1, 3))
+    assert isinstance(method, mb.TEBD if walks else mb.TDVP)
+    assert ("walks by swaps" if walks else "a few alike others") in why
 
 
 def test_no_star_is_turned_away():

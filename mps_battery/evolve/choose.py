@@ -16,11 +16,11 @@ import numpy as np
 
 from mps_battery.battery import Schedule
 from mps_battery.checks import InputError, shown
-from mps_battery.evolve.exact import LARGEST, Exact
+from mps_battery.evolve.exact import LARGEST_BY_HALVES, Exact
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.evolve.tenpy import Tenpy
-from mps_battery.evolve.walk import hub_of, rate
+from mps_battery.evolve.walk import hub_of, rate, star
 from mps_battery.sites import DensitySite
 from mps_battery.tensors.truncation import Truncation
 from mps_battery.terms import Terms, matrix_of
@@ -29,6 +29,13 @@ Method = TEBD | TDVP | Exact | Tenpy
 
 EXACT_DIMENSION = 2**10
 """Up to this dimension of the whole space the dense twin is faster than any truncated evolution."""
+
+SCRAMBLED = 2**16
+"""The same where dense many-body couplings make bonds grow to the largest: 16 cells of a complex SYK model take exact
+evolution 20 s and 225 MB to the power optimum; see studies/syk."""
+
+STAR_AT_ANY_WEIGHT, STAR_WHERE_TIGHT, STAR_WEIGHT = 6, 10, 1e-14
+"""Up to how many sites around a hub the MPO is better: at any discarded weight, and at weights up to the last."""
 
 PROVEN = 0.5
 """Share of the natural step where errors are proven: nested commutators overrate the error of a step more than losses
@@ -57,14 +64,17 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
             method, why = Exact(), f"the whole space has only {dimension:.0f} dimensions"
         elif reach <= 1:
             method, why = TEBD(), "the charging terms couple nearest neighbours"
+        elif walks and small_symmetric_star(schedule, truncation):
+            method, why = TDVP(), "one site couples to a few alike others, and bonds are small where it does not walk"
         elif walks:
             method, why = TEBD(), "one site couples to all others, along which it walks by swaps"
+        elif not density and all_to_all(schedule):
+            method, why = (Exact(), "") if dimension <= SCRAMBLED else (TDVP(), f"the terms reach over {reach} sites; ")
+            why += "dense many-body couplings entangle by a volume law, so that bonds grow towards the largest"
+            if dimension > SCRAMBLED:
+                why += f": Exact, up to {LARGEST_BY_HALVES} dimensions, is the better tool"
         else:
             method, why = TDVP(), f"the charging terms reach over {reach} sites"
-            if not density and all_to_all(schedule):
-                better = "Exact" if dimension <= LARGEST else f"Exact, up to {LARGEST} dimensions,"
-                why += ("; dense many-body couplings entangle by a volume law, so that bonds grow towards the largest: "
-                        f"{better} is the better tool")
     else:
         why = "asked for"
     if not isinstance(method, TEBD | TDVP | Exact | Tenpy):
@@ -81,6 +91,25 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
         elif density:
             check_step(schedule, method, truncation, times)
     return method, why
+
+
+def small_symmetric_star(schedule: Schedule, truncation: Truncation) -> bool:
+    """Whether an MPO beats the walking hub: few alike sites around it, not joined to each other, no conserved charge.
+
+    Measured in `walk.py`: with six sites the MPO is better at any error, with ten below an error of 1e-8, with sixteen
+    never; with exchange between ten sites, which makes its bonds grow, it takes fifty times as long.
+    """
+    hub = hub_of(schedule)
+    assert hub is not None
+    count = len(schedule.sites) - 1
+    if count > (STAR_AT_ANY_WEIGHT if truncation.weight > STAR_WEIGHT else STAR_WHERE_TIGHT):
+        return False
+    if all(h.conserves_charge() for h in schedule.terms):
+        return False
+    parts = [star(h, hub, False) for h in schedule.terms]
+    joined = any(link is not None for p in parts for link in p.links)
+    unlike = any(h.shape != p.spokes[0].shape or np.any(h != p.spokes[0]) for p in parts for h in p.spokes)
+    return not joined and not unlike
 
 
 def all_to_all(schedule: Schedule) -> bool:

@@ -25,6 +25,8 @@ Array = np.ndarray
 
 LARGEST = 2**18
 """Largest dimension of the whole space that `Exact` accepts."""
+LARGEST_BY_HALVES = 2**22
+"""The same where the Hamiltonian is applied by halves: some fifty vectors in memory, 4 GB."""
 DIAGONALISED = 2**10
 """A constant Hamiltonian whose blocks cost no more than one of this dimension is diagonalised once, block by block; so
 is a Liouvillian exponentiated up to this dimension. Above, Krylov steps are taken."""
@@ -62,24 +64,28 @@ class ExactEvolution:
         train = state.train if isinstance(state, Density) else state
         self._sites, self._schedule = train.sites, generator
         dimension = float(np.prod([float(s.d) for s in train.sites]))
-        if dimension > LARGEST:
+        crowded = not self._open and sum(map(_entries, generator.terms)) > LARGEST_ENTRIES
+        largest = LARGEST_BY_HALVES if crowded else LARGEST
+        if dimension > largest:
             raise InputError(f"Argument `method` must not be Exact for a space of dimension {dimension:.3g}: at most "
-                             f"{LARGEST} fit; use TEBD or TDVP.")
+                             f"{largest} fit; use TEBD or TDVP.")
         self._vector = train.to_dense().astype(float if self._open else complex)
         self._factor = 1.0 if self._open else -1j                # the generator is factor x parts
-        crowded = not self._open and sum(map(_entries, generator.terms)) > LARGEST_ENTRIES
         self._parts: list[Any] = [Halves(h) if crowded else h.to_sparse().real if self._open else h.to_sparse()
                                   for h in generator.terms]
         self._spectrum: list[tuple[Array, Array, Array]] = []
         if generator.constant and not self._open and not crowded:
             self._spectrum = _spectrum(sum(self._parts))
         self._propagators: dict[float, Array] = {}
+        self._shown: MPS | Density | None = None
 
     @property
     def state(self) -> MPS | Density:
         """The present state."""
-        train = MPS.from_dense(self._sites, self._vector)
-        return Density(train) if self._open else train
+        if self._shown is None:
+            train = MPS.from_dense(self._sites, self._vector)
+            self._shown = Density(train) if self._open else train
+        return self._shown
 
     def advance(self, time: float) -> None:
         """Evolve to a later time."""
@@ -103,7 +109,12 @@ class ExactEvolution:
         else:
             self._vector = self._integrate(time)
         self.time = time
+        self._shown = None
         self.ledger.max_bond = max(self.ledger.max_bond, *self.state.bonds, 1)
+
+    def energy(self) -> float:
+        """<H> of a constant Hamiltonian and a pure state, without the operator that a train would need."""
+        return float(sum(np.vdot(self._vector, h @ self._vector).real for h in self._parts))
 
     def memory(self) -> dict[str, Any]:
         """All that the way onwards depends on."""
@@ -112,6 +123,7 @@ class ExactEvolution:
     def recall(self, memory: dict[str, Any]) -> None:
         """Go on from a memory."""
         self.time, self.ledger, self._vector = memory["time"], memory["ledger"], memory["vector"]
+        self._shown = None
 
     def _integrate(self, time: float) -> Array:
         def slope(t: float, v: Array) -> Array:

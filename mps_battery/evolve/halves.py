@@ -4,6 +4,9 @@ The vector is a matrix psi (left half, right half), and H psi = sum_a A_a psi B_
 counted with its left or its right part; the fewest parts that account for all are a smallest vertex cover of the graph
 that joins the parts of every product [Koenig 1931]. What is kept are sparse matrices of the halves: memory grows as the
 root of the dimension, where a sparse matrix of all-to-all couplings would hold thousands of entries a row.
+
+One part of a pair is a single product, most of whose rows and columns are empty where it moves charge: the sum, which
+costs the most, is applied to the columns that remain. That is twice as fast as to apply it to all (16 to 18 fermions).
 """
 
 from __future__ import annotations
@@ -20,9 +23,7 @@ from mps_battery.terms import Product, Terms
 
 Array = np.ndarray
 Sum = dict[Product, complex]
-
-AT_ONCE = 16
-"""How many pairs of halves are applied together: so many copies of the vector are held."""
+Pair = tuple[sp.csr_matrix, sp.csr_matrix, Array, Array]
 
 
 class Halves:
@@ -48,30 +49,28 @@ class Halves:
                 side = int(cut < len(product))
                 alone[side][tuple((n - side * middle, o) for n, o in product)] = c
         self._left, self._right = _matrix(left, alone[0]), _matrix(right, alone[1])
-        pairs = [(_matrix(left, a), _matrix(right, b)) for a, b in _covered(crossing, middle)]
-        dl, dr = self._shape
-        self._chunks = []
-        for k in range(0, len(pairs), AT_ONCE):
-            some = pairs[k:k + AT_ONCE]
-            # (right half of every pair, one below the other) and (left halves side by side)
-            self._chunks.append((sp.vstack([b for _, b in some], format="csr").reshape(len(some) * dr, dr),
-                                 sp.hstack([a for a, _ in some], format="csr").reshape(dl, len(some) * dl)))
+        self._pairs: tuple[list[Pair], list[Pair]] = ([], [])      # the sum on the left, on the right
+        for a, b in _covered(crossing, middle):
+            on_left, on_right = _matrix(left, a), _matrix(right, b)
+            if len(a) > 1:
+                self._pairs[0].append((on_left, *_compressed(on_right)))
+            else:
+                self._pairs[1].append((on_right, *_compressed(on_left)))
 
     @property
     def pairs(self) -> int:
         """How many products of halves cross the cut."""
-        return sum(b.shape[0] for b, _ in self._chunks) // self._shape[1]
+        return len(self._pairs[0]) + len(self._pairs[1])
 
     def __matmul__(self, vector: Array) -> Array:
         """H v, v flat."""
-        dl, dr = self._shape
-        psi = vector.reshape(dl, dr)
+        psi = vector.reshape(self._shape)
         turned = np.ascontiguousarray(psi.T)
-        out = self._left @ psi + (self._right @ turned).T
-        for below, beside in self._chunks:
-            moved = (below @ turned).reshape(-1, dr, dl).transpose(0, 2, 1).reshape(-1, dr)   # (pair, left), right
-            out += beside @ moved
-        return out.ravel()
+        out, out_turned = self._left @ psi, self._right @ turned
+        for target, source, pairs in ((out, psi, self._pairs[0]), (out_turned, turned, self._pairs[1])):
+            for total, single, rows, columns in pairs:
+                target[:, rows] += (total @ source[:, columns]) @ single
+        return (out + out_turned.T).ravel()
 
 
 def _matrix(sites: Sequence[Site], products: Sum) -> sp.csr_matrix:
@@ -83,6 +82,12 @@ def _matrix(sites: Sequence[Site], products: Sum) -> sp.csr_matrix:
         terms._add(product, c)
     matrix = terms.to_sparse()
     return matrix if np.any(matrix.data.imag) else matrix.real.tocsr()
+
+
+def _compressed(matrix: sp.csr_matrix) -> tuple[sp.csr_matrix, Array, Array]:
+    """A matrix without its empty rows and columns, transposed; which rows and columns are left."""
+    rows, columns = np.flatnonzero(np.diff(matrix.indptr)), np.unique(matrix.indices)
+    return matrix[rows][:, columns].T.tocsr(), rows, columns
 
 
 def _covered(products: Sum, middle: int) -> list[tuple[Sum, Sum]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 # Symmetric fourth-order products exp(a0 A) exp(b0 B) exp(a1 A) ... exp(a0 A) for the sums A (even bonds) and B (odd
 # bonds): stages -> (a coefficients, b coefficients, norm of the fifth-order error over words in A and B). Three stages
 # are Forest and Ruth's [1990, Physica D 43, 105]. With four and five stages the free parameters (one and two) were set
@@ -44,6 +46,13 @@ def merged(steps: int, order: int, stages: int = 5) -> list[tuple[int, float]]:
         else:
             out.append((parity, fraction))
     return out
+
+
+def equal_steps(span: float, longest: float | None) -> tuple[int, float]:
+    """How many equal steps not longer than `longest` fill a span, and how long each is."""
+    assert longest is not None, "the step is chosen before the evolution starts"
+    steps = max(1, ceil(span / longest - 1e-9))
+    return steps, span / steps
 
 
 def digits(duration: float) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 
 from mps_battery.battery import Schedule
 from mps_battery.checks import must, number, whole
+from mps_battery.evolve.products import equal_steps
 from mps_battery.tensors import environment, krylov, trains
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
@@ -96,8 +97,7 @@ class TDVPEvolution:
                 self._tensors = taylor_step(self._tensors, generator, self._factor * dt, self.truncation, self.ledger)
                 span -= dt
         if span > 1e-12:
-            steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
-            dt = span / steps
+            steps, dt = equal_steps(span, self.method.dt)
             for k in range(steps):
                 for values, duration in self._schedule.pieces(time - span + k * dt, dt, self.method.order):
                     self._step(self._generator(values), duration)

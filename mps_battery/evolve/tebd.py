@@ -20,7 +20,7 @@ from mps_battery.battery import Schedule
 from mps_battery.checks import must, number, whole
 from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
 from mps_battery.evolve.graded import GradedTrain, Grading
-from mps_battery.evolve.products import cheapest, digits, layers, merged
+from mps_battery.evolve.products import cheapest, digits, equal_steps, layers, merged
 from mps_battery.evolve.threads import allowed
 from mps_battery.evolve.trotter import StepError
 from mps_battery.evolve.walk import WalkEvolution
@@ -129,10 +129,8 @@ class Evolution(ABC):
         span = time - self.time
         if span <= 0:
             return
-        assert self.method.dt is not None, "the step is chosen before the evolution starts"
-        steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
-        dt = span / steps
-        stages = cheapest(self.method.order, self.method.dt / dt)
+        steps, dt = equal_steps(span, self.method.dt)
+        stages = cheapest(self.method.order, (self.method.dt or dt) / dt)
         if self._schedule.constant:
             self._run(merged(steps, self.method.order, stages), np.ones(len(self._bonds)), dt)
             self._steps[round(dt, 14), stages] += steps

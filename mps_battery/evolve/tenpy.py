@@ -15,6 +15,7 @@ import numpy as np
 
 from mps_battery.battery import Schedule
 from mps_battery.checks import InputError, must, number
+from mps_battery.evolve.products import equal_steps
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
 
@@ -78,10 +79,9 @@ class TenpyEvolution:
         span = time - self.time
         if span <= 0:
             return
-        assert self.method.dt is not None, "the step is chosen before the evolution starts"
-        steps = max(1, int(np.ceil(span / self.method.dt - 1e-9)))
+        steps, dt = equal_steps(span, self.method.dt)
         options: dict[str, Any] = {
-            "dt": span / steps, "N_steps": steps, "order": "4_opt" if self.method.order == 4 else 2,
+            "dt": dt, "N_steps": steps, "order": "4_opt" if self.method.order == 4 else 2,
             "start_time": self.time, "max_N_sites_per_ring": None,
             "trunc_params": {"chi_max": self.truncation.bond, "svd_min": None,
                              "trunc_cut": self.truncation.weight**0.5},

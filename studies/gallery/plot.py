@@ -20,6 +20,8 @@ from mps_battery.models import FAMILIES
 
 DATA = Path(__file__).resolve().parent / "data"
 COLUMNS = 7
+CONSERVED = 1e-6
+"""Below this the stored energy is conserved: what moves is how much can be drawn locally."""
 
 
 def main() -> None:
@@ -35,10 +37,14 @@ def main() -> None:
         colour = f"C{families.index(run['family'])}"
         axis.fill_between(t, e - bar, e + bar, color=colour, alpha=0.3, lw=0)
         axis.plot(t, e, color=colour, lw=1.4)
+        conserved = np.abs(e).max() < CONSERVED
+        if conserved:
+            axis.plot(t, run["local_ergotropy"], color=colour, lw=1.2, ls="--", label="local ergotropy")
+            axis.legend(frameon=False, fontsize=6)
         axis.axhline(0, color="0.8", lw=0.6, zorder=0)
         axis.set_title(f"{name} ({run['cells']})", fontsize=8)
         axis.tick_params(labelsize=7)
-        if run["t_trust"] < t[-1]:
+        if run["t_trust"] < t[-1] and not conserved:       # nothing to trust in what does not move
             axis.axvspan(run["t_trust"], t[-1], color="0.93", lw=0, zorder=-1)
     for axis in axes.flat[len(names):]:
         axis.axis("off")

@@ -30,6 +30,7 @@ def charged(name: str) -> dict:
     run = mb.charge(battery, np.linspace(0, STOP, POINTS))
     cells = len(battery.cells)
     return {"times": run.data["time"].values.tolist(), "energy": (run.data["energy"].values / cells).tolist(),
+            "local_ergotropy": run.data["local_ergotropy"].values.mean(axis=1).tolist(),
             "bar": (run.bars["energy"].values / cells).tolist(), "cells": cells, "sites": len(battery.sites),
             "family": catalogue()[name].__module__.split(".")[-1], "method": run.card["method"],
             "bond": run.budget.max_bond, "t_trust": run.budget.t_trust,
