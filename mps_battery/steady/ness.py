@@ -426,7 +426,7 @@ def _sweeps(job: _Job, method: Sweeps, start: Density | None, seam: int | None) 
             m[k] for k in ("control", "best", "good", "mark", "earlier", "bond", "fallen", "refused", "count"))
         if job.late or count == method.most:
             break
-        more = min(ENRICHMENT, bond // 2)
+        more = min(ENRICHMENT, bond // 2) if method.stabilisation is None else max(ENRICHMENT, bond // 4)
         truncation = Truncation(bond - more, job.truncation.weight)
         with threadpool_limits(1 if bond < 24 else None, user_api="blas"):
             solver.sweep(control, best, truncation, more, around if count < SEAM_SWEEPS else None)
