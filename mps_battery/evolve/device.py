@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Ledger, Truncation
 
 Array = np.ndarray
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 
 LARGEST = 2**24
 """Most entries of a stack of two-site matrices, 256 MiB: a single one may be larger, but more would not go faster."""
@@ -82,7 +82,7 @@ class DeviceEvolution(Evolution):
         key = (parity, tau)
         if key not in self._gates:
             gates = unitary_gates(self._totals(parity, values), tau)
-            flat = self._put(np.concatenate([np.zeros(0, complex), *map(np.ravel, gates)]))      # one way there, not many
+            flat = self._put(np.concatenate([np.zeros(0, complex), *map(np.ravel, gates)]))     # one way there
             self._gates[key] = [part.reshape(g.shape) for part, g in
                                 zip(flat.split([g.size for g in gates]), gates, strict=True)]
         return self._gates[key]

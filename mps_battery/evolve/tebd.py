@@ -102,7 +102,7 @@ class TEBD:
         if isinstance(state, Density) or self.moving_centre:
             return CentreEvolution(self, state, generator, truncation, time)
         if self.device is not None:
-            return on_device(self.device).DeviceEvolution(self, state, generator, truncation, time)  # type: ignore
+            return on_device(self.device).DeviceEvolution(self, state, generator, truncation, time)
         return HastingsEvolution(self, state, generator, truncation, time)
 
 
@@ -395,8 +395,8 @@ def on_device(name: str) -> ModuleType:
     try:
         from mps_battery.evolve import device
     except (ImportError, OSError) as error:
-        raise InputError(f"Argument `device` must be None where torch cannot be imported, but is {shown(name)}: install "
-                         f"torch to use a device ({error}).") from None
+        raise InputError(f"Argument `device` must be None where torch cannot be imported, but is {shown(name)}: "
+                         f"install torch to use a device ({error}).") from None
     return device
 
 
