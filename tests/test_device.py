@@ -9,6 +9,7 @@ from test_compiled import KINDS, battery
 
 import mps_battery as mb
 from mps_battery.battery import as_schedule
+from mps_battery.evolve.choose import choose
 from mps_battery.models import cavity, open_chain, spin_chain
 from mps_battery.spec import check_spec
 from mps_battery.tensors.truncation import Truncation
@@ -79,11 +80,11 @@ def test_same_run_as_in_numpy(case, device):
 
 
 def test_stacks_are_cut_where_they_are_large(device, monkeypatch):
-    case = battery("no charge", np.random.default_rng(82))
-    _, (whole,) = evolved(case, Truncation(), [0.6], device)
-    monkeypatch.setattr("mps_battery.evolve.device.LARGEST", 100)
-    _, (cut,) = evolved(case, Truncation(), [0.6], device)
-    same_state(whole, cut)
+    case, cut = battery("no charge", np.random.default_rng(82)), Truncation(2, 1e-12)
+    _, (whole,) = evolved(case, cut, [0.6], device)
+    monkeypatch.setattr("mps_battery.evolve.device.LARGEST", 20)       # one pair of spins at bond two has 16
+    _, (parts,) = evolved(case, cut, [0.6], device)
+    same_state(whole, parts)
 
 
 def test_numpy_takes_over_where_svd_does_not_converge(device, monkeypatch):
@@ -141,6 +142,16 @@ def test_devices_are_named(device):
 def test_what_runs_in_numpy_only(case, method, bars, obstacle):
     with pytest.raises(mb.InputError, match=f"`device` must be None for {obstacle}, which evolves in numpy only, but"):
         mb.charge(case(), [0, 1], method=method, bars=bars)
+
+
+def test_both_doors_are_watched():
+    """Before anything is computed, and where an evolution is begun without `charge`."""
+    hub, chain = cavity.tavis_cummings(cells=3), open_chain.boundary_driven(cells=3)
+    with pytest.raises(mb.InputError, match="must be None for a walking hub"):
+        choose(as_schedule(hub.charging), mb.TEBD(device="cpu"), Truncation(), np.array([0.0, 1.0]))
+    with pytest.raises(mb.InputError, match="must be None for a density"):
+        mb.TEBD(dt=0.1, device="cpu").start(mb.Density.product(chain.sites, "mixed"), as_schedule(chain.charging),
+                                            Truncation())
 
 
 def test_without_torch(monkeypatch):
