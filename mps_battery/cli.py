@@ -56,6 +56,7 @@ def charge(
     dt: Annotated[str, typer.Option(help="largest time step; empty lets the engine choose", metavar="NUMBER")] = "",
     order: Annotated[str, typer.Option(help="order in the time step; empty is the method's own",
                                        metavar="INTEGER")] = "",
+    device: Annotated[str, typer.Option(help="device of torch for tebd, such as cuda; empty is numpy")] = "",
     output: Annotated[str, typer.Option(help="NetCDF file to write")] = "",
     figure: Annotated[str, typer.Option(help="figure to write (png, pdf or svg)")] = "",
     checkpoint: Annotated[str, typer.Option(help="file to go on from after an interruption, see `resume`")] = "",
@@ -85,6 +86,8 @@ def charge(
         "output": {"data": output or None, "figure": figure or None},
     }
     given = {key: _value(word) for key, word in (("dt", dt), ("order", order)) if word}
+    if device:
+        given["device"] = device
     if method:
         raw["method"] = {"name": method, **given}
     elif given:

@@ -58,6 +58,7 @@ class MethodTable(_Table):
     blocks: int | None = None
     identity_weight: float | None = None
     tolerance: float | None = None
+    device: str | None = None
 
 
 class OutputTable(_Table):

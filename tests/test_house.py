@@ -33,7 +33,7 @@ FOR_TYPES = {("tensors", "terms"), ("storage", "run"), ("storage", "sweep"), ("p
 ONLY_IN = {"tenpy": {"evolve/tenpy.py"}, "quimb": {"tensors/mps.py"}, "pydantic": {"spec.py"}, "typer": {"cli.py"},
            "rich": {"cli.py", "progress.py"}, "matplotlib": {"plot.py"}, "h5py": {"archive.py", "storage.py"},
            "numba": {"evolve/compiled.py"}, "distributed": {"executors/cluster.py"},
-           "dask_jobqueue": {"executors/cluster.py"}}
+           "dask_jobqueue": {"executors/cluster.py"}, "torch": {"evolve/device.py"}}
 """Borrowed libraries that show in one place."""
 PUBLIC = {
     "Battery", "Schedule", "charge", "Run", "Budget", "load", "InputError",
@@ -143,7 +143,7 @@ def test_borrowed_library_shows_in_one_place(library):
 
 def test_every_library_is_declared():
     declared = {"physics-tenpy": "tenpy", "dask[distributed]": "distributed", "dask-jobqueue": "dask_jobqueue"}
-    optional = project()["optional-dependencies"]["cluster"]
+    optional = project()["optional-dependencies"]["cluster"] + project()["optional-dependencies"]["gpu"]
     names = {d.split(">")[0].strip() for d in project()["dependencies"] + optional}
     known = {declared.get(n, n) for n in names} | set(sys.stdlib_module_names) | {"mps_battery"}
     assert {m.split(".")[0] for p in RULED for m, _, _ in imports(p)} <= known

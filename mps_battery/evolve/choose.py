@@ -85,6 +85,8 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
                          (", or pure states with one site that couples to all." if isinstance(method, TEBD) else "."))
     if isinstance(method, Tenpy) and density:
         raise InputError("Argument `method` must be TEBD, TDVP or Exact for a density, but is Tenpy.")
+    if isinstance(method, TEBD):
+        method.check_device(schedule, density)
     if not isinstance(method, Exact):
         if method.dt is None:
             method = replace(method, dt=natural_step(schedule, method, truncation, times))

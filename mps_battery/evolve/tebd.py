@@ -17,7 +17,7 @@ import numpy as np
 from scipy.linalg import expm
 
 from mps_battery.battery import Schedule
-from mps_battery.checks import must, number, whole
+from mps_battery.checks import InputError, must, number, shown, whole
 from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
 from mps_battery.evolve.graded import GradedTrain, Grading
 from mps_battery.evolve.products import cheapest, digits, equal_steps, layers, merged
@@ -71,6 +71,7 @@ class TEBD:
     moving_centre: bool = False
     blocks: int | None = CROSSOVER
     identity_weight: float = 1.5
+    device: str | None = None
 
     def __post_init__(self) -> None:
         must(self.dt is None or (number(self.dt) and self.dt > 0), "dt", "be a positive number", self.dt)
@@ -79,15 +80,29 @@ class TEBD:
              "be None or an integer of at least 0", self.blocks)
         must(number(self.identity_weight) and 0 < self.identity_weight < np.inf, "identity_weight",
              "be a positive number", self.identity_weight)
+        must(self.device is None or (isinstance(self.device, str) and self.device), "device",
+             "be None or the name of a device", self.device)
+
+    def check_device(self, generator: Schedule, density: bool) -> None:
+        """Raise where a device is asked for and torch has none such, or the evolution does not run on one."""
+        if self.device is None:
+            return
+        for given, obstacle in [(density, "a density"), (max(h.reach for h in generator.terms) > 1, "a walking hub"),
+                                (self.moving_centre, "a moving centre")]:
+            must(not given, "device", f"be None for {obstacle}, which evolves in numpy only", self.device)
+        on_device(self.device).check_name(self.device)
 
     def start(self, state: MPS | Density, generator: Schedule, truncation: Truncation, time: float = 0.0
-              ) -> HastingsEvolution | CentreEvolution | WalkEvolution:
+              ) -> Evolution | WalkEvolution:
         """Begin an evolution of a pure state under -i `generator`, or of a density under a Liouvillian."""
+        self.check_device(generator, isinstance(state, Density))
         if max(h.reach for h in generator.terms) > 1:
             assert isinstance(state, MPS), "densities of long range are turned away before the evolution starts"
             return WalkEvolution(self, state, generator, truncation, time)
         if isinstance(state, Density) or self.moving_centre:
             return CentreEvolution(self, state, generator, truncation, time)
+        if self.device is not None:
+            return on_device(self.device).DeviceEvolution(self, state, generator, truncation, time)
         return HastingsEvolution(self, state, generator, truncation, time)
 
 
@@ -371,6 +386,16 @@ def compiled() -> ModuleType | None:
     except (ImportError, RuntimeError):
         return None
     return found
+
+
+def on_device(name: str) -> ModuleType:
+    """The update on devices of torch, which is imported here, where somebody asked for it."""
+    try:
+        from mps_battery.evolve import device
+    except (ImportError, OSError) as error:
+        raise InputError(f"Argument `device` must be None where torch cannot be imported, but is {shown(name)}: "
+                         f"install torch to use a device ({error}).") from None
+    return device
 
 
 MOST_GATES = 256
