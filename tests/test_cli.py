@@ -232,7 +232,7 @@ def test_help_of_charge_names_its_options(program):
     code, out, _ = program("charge --help")
     assert code == 0
     options = {p for p in inspect.signature(cli.charge).parameters} - {"context", "model"}
-    assert len(options) == 17
+    assert len(options) == 18
     assert all(f"--{option.replace('_', '-')}" in out for option in options)
 
 
