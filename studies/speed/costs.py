@@ -27,7 +27,7 @@ from mps_battery.liouville import conserves_weak_charge, generator
 from mps_battery.models import open_chain, spin_chain
 from mps_battery.steady.grading import weak_charge
 from mps_battery.steady.sweeps import Control, Solver
-from mps_battery.tensors import environment, trains
+from mps_battery.tensors import environment
 from mps_battery.tensors.density import Density, density_sites
 from mps_battery.tensors.mps import MPS
 
@@ -119,7 +119,7 @@ def right_products(env: Array, ket: Array, w: Array, *_: Array) -> int:
     return l * d * b * x * v + l * y * d * d * x * v + l * y * d * v * l
 
 
-def update_products(bonds: list[int], tensors: list[Array], schmidt: list[Array], gates: Sequence[Array],
+def update_products(bonds: list[int], tensors: list[Array], _schmidt: list[Array], _gates: Sequence[Array],
                     truncation: mb.Truncation, *_: Any) -> int:
     """B B', the gate, the Gram matrix and what is kept of C V, which is all at full bond."""
     (d, l, m), (e, _, r) = tensors[bonds[0]].shape, tensors[bonds[0] + 1].shape
