@@ -11,6 +11,7 @@ Trains of N sites with local dimension d, bonds l, r and operators of bond w, en
 
 from __future__ import annotations
 
+import itertools
 import resource
 import sys
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ def estimate(shapes: Sequence[tuple[int, int, int]], density: bool, channels: Se
     """
     size = 8 if density else 16
     train = sum(l * d * r for l, d, r in shapes)
-    pair = max((a[0] * a[1] * b[1] * b[2] for a, b in zip(shapes[:-1], shapes[1:], strict=True)), default=0)
+    pair = max((a[0] * a[1] * b[1] * b[2] for a, b in itertools.pairwise(shapes)), default=0)
     entries = (3 if density else 2) * train + PAIRS * pair
     if channels is not None:
         ends = sum(w * r * r for w, (_, _, r) in zip(channels, shapes, strict=True))
