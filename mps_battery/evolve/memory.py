@@ -25,7 +25,7 @@ from mps_battery.tensors.density import Density
 PAIRS = 7.0
 """Arrays of the size of a pair in its update: the pair, the scaled pair, its Gram matrix and what LAPACK works in."""
 KRYLOV = 9.0
-"""Krylov vectors of a local exponential, measured at h dt = 0.05 to 0.5."""
+"""Krylov vectors of a local exponential; assumed, since it depends on step and tolerance."""
 
 
 def peak() -> float:

@@ -380,7 +380,7 @@ MOST_GATES = 256
 STACK = 64
 """Bonds of equal shape that go through LAPACK in one call; more would leave the cache."""
 STACKED = 2**18
-"""Entries of all matrices of a stack: larger ones gain nothing from it, and take memory. From bond 256 on, of two-level
+"""Entries of all matrices of a stack, which bounds its memory. From bond 256 on, of two-level
 sites, bonds go one by one."""
 
 
