@@ -300,6 +300,11 @@ FUSED = 96
 calls, but d times the work of contracting them one by one, which decides for larger tensors and for bosons."""
 
 
+def _between(w: Array) -> Array:
+    """W as the matrix (p wR, wL p*): between matrices in this order no large array is transposed."""
+    return np.ascontiguousarray(w.transpose(2, 1, 0, 3)).reshape(w.shape[2] * w.shape[1], -1)
+
+
 class PairOperator:
     """Effective operator on two sites; apply it to theta (vL p q vR).
 
@@ -314,6 +319,8 @@ class PairOperator:
             self.lw = lw.transpose(0, 3, 2, 1, 4).reshape(lw.shape[0] * lw.shape[3] * lw.shape[2], -1)
             rw = np.tensordot(w2, right, (1, 1))                    # wL [wR] q q*; bR [w] kR  -> wL q q* bR kR
             self.rw = rw.transpose(0, 2, 4, 1, 3).reshape(-1, rw.shape[1] * rw.shape[3])
+        else:
+            self.w1, self.w2 = _between(w1), _between(w2)
 
     def __call__(self, theta: Array) -> Array:
         """H theta."""
@@ -322,10 +329,11 @@ class PairOperator:
         if self.fused:
             half = self.lw @ theta.reshape(l * d, e * r)            # (bL p w), (q* kR)
             return (half.reshape(l * d, -1) @ self.rw).reshape(l, d, e, r)
-        t = np.tensordot(left, theta, (2, 0))                       # bL w [kL]; [kL] p* q* kR
-        t = np.tensordot(t, w1, ((1, 2), (0, 3)))                   # bL [w] [p*] q* kR; [wL] wR p [p*]
-        t = np.tensordot(t, w2, ((3, 1), (0, 3)))                   # bL [q*] kR [w] p; [wL] wR q [q*]
-        return np.tensordot(t, right, ((1, 3), (2, 1)))             # bL [kR] p [w] q; bR [w] [kR]
+        t = left.reshape(-1, l) @ theta.reshape(l, -1)              # bL w [kL]; [kL] p* q* kR
+        t = self.w1 @ t.reshape(len(left), -1, e * r)               # p wR [wL p*]; bL . [w p*] q* kR
+        t = self.w2 @ t.reshape(len(left) * w1.shape[2], -1, r)     # q wR [wL q*]; bL p . [w q*] kR
+        t = t.reshape(-1, w2.shape[1] * r) @ right.reshape(len(right), -1).T       # bL p q [w kR]; [w kR] bR
+        return t.reshape(len(left), w1.shape[2], w2.shape[2], len(right))
 
     def half(self, theta: Array, left_side: bool) -> Array:
         """What the left (or right) half makes of theta (l d, e r): one column block an open channel of the MPO."""
@@ -351,6 +359,8 @@ class SiteOperator:
             lw = np.tensordot(left, w, (1, 0))                      # bL [w] kL; [wL] wR p p* -> bL kL wR p p*
             self.lw = lw.transpose(0, 3, 2, 1, 4).reshape(lw.shape[0] * lw.shape[3] * lw.shape[2], -1)
             self.right = right.transpose(1, 2, 0).reshape(-1, right.shape[0])
+        else:
+            self.w = _between(w)
 
     def __call__(self, a: Array) -> Array:
         """H a."""
@@ -359,9 +369,10 @@ class SiteOperator:
         if self.fused:
             half = self.lw @ a.reshape(l * d, r)                    # (bL p w), kR
             return (half.reshape(l * d, -1) @ self.right).reshape(l, d, r)
-        t = np.tensordot(left, a, (2, 0))                           # bL w [kL]; [kL] p* kR
-        t = np.tensordot(t, w, ((1, 2), (0, 3)))                    # bL [w] [p*] kR; [wL] wR p [p*] -> bL kR wR p
-        return np.tensordot(t, right, ((1, 2), (2, 1)))             # bL [kR] [w] p; bR [w] [kR] -> bL p bR
+        t = left.reshape(-1, l) @ a.reshape(l, -1)                  # bL w [kL]; [kL] p* kR
+        t = self.w @ t.reshape(len(left), -1, r)                    # p wR [wL p*]; bL . [w p*] kR
+        t = t.reshape(-1, w.shape[1] * r) @ right.reshape(len(right), -1).T        # bL p [w kR]; [w kR] bR
+        return t.reshape(len(left), w.shape[2], len(right))
 
 
 class BondOperator:

@@ -402,6 +402,9 @@ MOST_GATES = 256
 """Layers of gates that are kept."""
 STACK = 64
 """Bonds of equal shape that go through LAPACK in one call; more would leave the cache."""
+STACKED = 2**18
+"""Entries of all matrices of a stack, which bounds its memory. From bond 256 on, of two-level
+sites, bonds go one by one."""
 
 
 def hastings_layer(tensors: list[Array], schmidt: list[Array], gates: Sequence[Array], parity: int,
@@ -415,9 +418,10 @@ def hastings_layer(tensors: list[Array], schmidt: list[Array], gates: Sequence[A
     alike: dict[tuple, list[int]] = defaultdict(list)
     for b in range(parity, len(tensors) - 1, 2):
         alike[tensors[b].shape, tensors[b + 1].shape].append(b)
-    for bonds in alike.values():
-        for k in range(0, len(bonds), STACK):
-            _update_alike(bonds[k:k + STACK], tensors, schmidt, gates, truncation, ledger)
+    for (left, right), bonds in alike.items():
+        many = min(STACK, max(1, STACKED // (left[0] * left[1] * right[0] * right[2])))
+        for k in range(0, len(bonds), many):
+            _update_alike(bonds[k:k + many], tensors, schmidt, gates, truncation, ledger)
 
 
 def _update_alike(bonds: list[int], tensors: list[Array], schmidt: list[Array], gates: Sequence[Array],
@@ -440,10 +444,13 @@ def _update_alike(bonds: list[int], tensors: list[Array], schmidt: list[Array], 
     else:
         weights, v = np.linalg.eigh(theta.conj().transpose(0, 2, 1) @ theta)
         weights, v = np.maximum(weights[:, ::-1], 0.0), v[:, :, ::-1]
+    counts = [truncation.kept(w) for w in weights]
+    most = max(keep for keep, _, _ in counts)
+    v = v[:, :, :most]
     rest = c @ v
     dagger = v.conj().transpose(0, 2, 1).reshape(n, -1, e, r).transpose(0, 2, 1, 3)
     for j, b in enumerate(bonds):
-        keep, discarded, capped = truncation.kept(weights[j])
+        keep, discarded, capped = counts[j]
         ledger.truncated(discarded, keep, capped)
         w = weights[j, :keep]
         schmidt[b] = np.sqrt(w / w.sum())

@@ -18,25 +18,23 @@ def edge() -> Array:
 
 
 def from_left(env: Array, ket: Array, w: Array, bra: Array | None = None) -> Array:
-    """One more site absorbed into a left environment."""
+    """One more site absorbed into a left environment; in this order of legs no array is transposed."""
     bra = ket if bra is None else bra
     (b, x, v), (_, d, r), (_, y, c, _) = env.shape, ket.shape, w.shape
-    t = env.reshape(b * x, v) @ ket.reshape(v, d * r)           # bL w [vL]; [vL] p* vR
-    t = t.reshape(b, x, d, r).transpose(1, 2, 0, 3)             # -> w p* bL vR
-    t = w.transpose(1, 2, 0, 3).reshape(y * c, x * d) @ t.reshape(x * d, b * r)    # wR p [wL p*]; [w p*] bL vR
-    t = bra.conj().transpose(2, 1, 0).reshape(-1, c * b) @ t.reshape(y, c * b, r)  # bR [p bL]; wR [p bL] vR
-    return t.transpose(1, 0, 2)
+    t = env.reshape(b * x, v) @ ket.reshape(v, d * r)                              # bL w [vL]; [vL] p* vR
+    t = w.transpose(2, 1, 0, 3).reshape(c * y, x * d) @ t.reshape(b, x * d, r)     # p wR [wL p*]; bL . [w p*] vR
+    t = bra.reshape(b * c, -1).conj().T @ t.reshape(b * c, y * r)                  # bR [bL p]; [bL p] wR vR
+    return t.reshape(-1, y, r)
 
 
 def from_right(env: Array, ket: Array, w: Array, bra: Array | None = None) -> Array:
-    """One more site absorbed into a right environment."""
+    """One more site absorbed into a right environment; in this order of legs no array is transposed."""
     bra = ket if bra is None else bra
     (b, x, v), (l, d, _), (y, _, c, _) = env.shape, ket.shape, w.shape
-    t = ket.reshape(l * d, v) @ env.transpose(2, 1, 0).reshape(v, x * b)           # vL p* [vR]; [vR] w bR
-    t = t.reshape(l, d, x, b).transpose(2, 1, 3, 0)             # -> w p* bR vL
-    t = w.transpose(0, 2, 1, 3).reshape(y * c, x * d) @ t.reshape(x * d, b * l)    # wL p [wR p*]; [w p*] bR vL
-    t = bra.conj().reshape(-1, c * b) @ t.reshape(y, c * b, l)  # bL [p bR]; wL [p bR] vL
-    return t.transpose(1, 0, 2)
+    t = bra.conj().reshape(-1, b) @ env.reshape(b, x * v)                          # bL p [bR]; [bR] w vR
+    t = w.transpose(0, 3, 2, 1).reshape(y * d, c * x) @ t.reshape(-1, c * x, v)    # wL p* [p wR]; bL . [p w] vR
+    t = t.reshape(-1, d * v) @ ket.reshape(l, d * v).T                             # bL wL [p* vR]; [p* vR] vL
+    return t.reshape(-1, y, l)
 
 
 def left_environments(ket: Sequence[Array], operator: Sequence[Array]) -> list[Array]:

@@ -47,9 +47,9 @@ def exponential(apply: Callable[[Array], Array], vector: Array, z: complex, tole
     beta: list[float] = []
     for m in range(1, len(basis)):
         w = apply(basis[m - 1].reshape(shape)).ravel()
-        overlaps = basis[:m].conj() @ w
+        overlaps = (basis[:m] @ w.conj()).conj()
         w = w - overlaps @ basis[:m]
-        w -= (basis[:m].conj() @ w) @ basis[:m]
+        w -= (basis[:m] @ w.conj()).conj() @ basis[:m]
         alpha.append(float(overlaps[-1].real))
         beta.append(float(np.linalg.norm(w)))
         e, u = eigh_tridiagonal(alpha, beta[:-1]) if m > 1 else (np.array(alpha), np.ones((1, 1)))
@@ -79,7 +79,7 @@ def general_exponential(apply: Callable[[Array], Array], vector: Array, z: compl
     for m in range(1, size + 1):
         w = apply(basis[m - 1].reshape(shape)).ravel()
         for _ in range(2):                                               # twice is enough
-            overlaps = basis[:m].conj() @ w
+            overlaps = (basis[:m] @ w.conj()).conj()
             w = w - overlaps @ basis[:m]
             h[:m, m - 1] += overlaps
         h[m, m - 1] = np.linalg.norm(w)
@@ -118,9 +118,9 @@ def lowest(apply: Callable[[Array], Array], vector: Array, tolerance: float = 1e
     beta: list[float] = []
     for m in range(1, len(basis)):
         w = apply(basis[m - 1].reshape(shape)).ravel()
-        overlaps = basis[:m].conj() @ w
+        overlaps = (basis[:m] @ w.conj()).conj()
         w = w - overlaps @ basis[:m]
-        w -= (basis[:m].conj() @ w) @ basis[:m]
+        w -= (basis[:m] @ w.conj()).conj() @ basis[:m]
         alpha.append(float(overlaps[-1].real))
         beta.append(float(np.linalg.norm(w)))
         e, u = eigh_tridiagonal(alpha, beta[:-1]) if m > 1 else (np.array(alpha), np.ones((1, 1)))
