@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import memory_model
 import numpy as np
 import scipy.linalg
 
 import mps_battery as mb
-from mps_battery.evolve import memory, tdvp, tebd
+from mps_battery.evolve import tdvp, tebd
 from mps_battery.evolve.threads import libraries
 from mps_battery.liouville import conserves_weak_charge, generator
 from mps_battery.models import open_chain, spin_chain
@@ -238,10 +239,10 @@ def peak_of(engine: str, cells: int, bond: int) -> dict[str, float]:
     """Megabytes of one step above what the process had after imports and a small step, and what the model says."""
     for small in ("TEBD", "TDVP", "TEBD density"):
         evolution(small, 6, 4).advance(STEP)
-    base = memory.peak()
+    base = memory_model.peak()
     run = evolution(engine, cells, bond)
     run.advance(STEP)
-    return {"measured": memory.peak() - base, "model": memory.megabytes(run)}
+    return {"measured": memory_model.peak() - base, "model": memory_model.megabytes(run)}
 
 
 def memories() -> list[dict[str, Any]]:
