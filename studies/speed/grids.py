@@ -106,6 +106,12 @@ ENTRIES: dict[str, list[Entry]] = {
         tenpy("QR-TEBD, Sz", {"method": "QR", "conserve": "Sz"},
               {"order": ORDERS, "dt": (0.5,), "cut": (1e-5, 2e-5), "expand": (0.1,)}),
     ],
+    "W2D": [
+        *ours((0.25, 0.5, 1.0), (1e-12, 3e-12, 1e-11, 3e-11), (1e-13, 3e-13, 1e-12), charge=False),
+        tenpy("TEBD, Sz", {"method": "TEBD", "conserve": "Sz"}, {"order": ORDERS, "dt": (0.25,), "cut": (5e-6, 7e-6)}),
+        tenpy("TEBD, dense", {"method": "TEBD"}, {"order": ORDERS, "dt": (0.25,), "cut": (5e-6, 7e-6)}),
+        quimb(4, (0.25,), (4e-6, 5e-6), ("svd", "svd:eig")),
+    ],
     "W3": [        # the error of a step grows with time: 0.25 is too long
         ours((0.2,), (5e-9, 1e-8, 2e-8), ())[0],
         tenpy("TEBD, Sz", {"method": "TEBD", "conserve": "Sz"}, {"order": ("4_opt",), "dt": (0.2,), "cut": (5e-5,)}),

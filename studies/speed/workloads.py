@@ -112,6 +112,7 @@ WORKLOADS = {w.name: w for w in (
     chain("W1", "drive-charged XXZ, N = 100, t = 3", 100, 0.5, grid(3, 0.1), "d" * 100, 1e-6, hx=1.0, hz=0.5),
     chain("W2N", "Néel XXZ, N = 32, t = 6", 32, 0.5, grid(6, 0.25), "ud" * 16, 1e-5, charge=True),
     chain("W2F", "Néel XXZ, N = 32, t = 8, bond 256 full", 32, 0.5, grid(8, 0.5), "ud" * 16, 2.5e-5, charge=True),
+    chain("W2D", "domain wall XXZ, N = 64, t = 10", 64, 0.5, grid(10, 0.25), "u" * 32 + "d" * 32, 1e-5, charge=True),
     localised("W3", "Heisenberg chain at disorder 8, N = 32, t = 100", 32, 8.0, grid(100, 1), 1e-4),
     driven("W6", "boundary-driven XXZ density, N = 32, t = 5", 32, 0.5, 0.5, grid(5, 0.5), 1e-4),
     many("W8", "32 Heisenberg chains at disorder 8, N = 16, t = 10, on two processes", 16, 8.0, 32, grid(10, 1), 1e-4),
