@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from workloads import SEED, WORKERS
+from workloads import SEED, WORKERS, train
 
 import mps_battery as mb
 from mps_battery.executors import Executor, Pool, Processes
+from mps_battery.measure.snapshot import Observables, Snapshot
 from mps_battery.models import spin_chain
 
 METHODS = {"TEBD": mb.TEBD, "TDVP": mb.TDVP, "Tenpy": mb.Tenpy}
@@ -136,4 +137,22 @@ def _meet(folder: str) -> None:
         time.sleep(0.01)
 
 
-KINDS = {"chain": chain, "driven": driven, "many": many}
+def cells(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Settings: record ("work" or "densities")."""
+    p = workload.parameters
+    sites = (mb.Spin(),) * p["n"]
+    tensors = train(p["n"], p["bond"])
+    bond = np.array(max(t.shape[0] for t in tensors))
+    state = mb.MPS(sites, list(tensors)).canonical(0)
+    if settings["record"] == "densities":
+        h = mb.Terms(sites)
+        h += 1.0, ("Z", 0)
+        battery = mb.Battery(sites, range(p["n"]), h, h, "up")
+        return {"densities": np.array(Snapshot(state, 0.0, Observables(battery)).site_densities), "bond": bond}
+    battery = spin_chain.xxz(cells=p["n"], exchange=1.0, anisotropy=p["z"], field=p["h"])
+    snapshot = Snapshot(state, 0.0, Observables(battery))
+    return {"ergotropy": mb.LocalErgotropy().measure(snapshot), "capacity": mb.LocalCapacity().measure(snapshot),
+            "bond": bond}
+
+
+KINDS = {"cells": cells, "chain": chain, "driven": driven, "many": many}

@@ -10,6 +10,7 @@ import numpy as np
 import quimb.tensor as qtn
 
 from tools.workers import many
+from workloads import train
 
 SX, SY, SZ = (np.array(m) / 2 for m in ([[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]))
 SUZUKI = 1 / (4 - 4 ** (1 / 3))
@@ -81,4 +82,23 @@ def _centre(arrays) -> int:
     return len(arrays) - 1
 
 
-KINDS = {"chain": chain, "many": many(chain)}
+def cells(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Canonical form and reduced density matrices, the centre being moved along; no settings."""
+    del settings
+    n, tensors = workload.parameters["n"], train(workload.parameters["n"], workload.parameters["bond"])
+    arrays = [tensors[0][0], *tensors[1:-1], tensors[-1][..., 0]]
+    shapes = ["pr", *["lpr"] * (n - 2), "lp"]
+    state = qtn.MatrixProductState([a.transpose([s.index(c) for c in "lrp" if c in s])
+                                    for a, s in zip(arrays, shapes, strict=True)], shape="lrp")
+    state.canonicalize_(0)
+    out = []
+    for k in range(n):
+        if k:
+            state.canonicalize_(k, cur_orthog=k - 1)
+        a = state[k].to_dense([state.site_ind(k)])
+        rho = a @ a.conj().T
+        out.append(rho / rho.trace().real)
+    return {"densities": np.array(out), "bond": np.array(state.max_bond())}
+
+
+KINDS = {"cells": cells, "chain": chain, "many": many(chain)}

@@ -17,7 +17,8 @@ from tenpy.models.lattice import Chain
 from tenpy.models.model import NearestNeighborModel
 from tenpy.models.spins import SpinChain
 from tenpy.networks.mps import MPS
-from tenpy.networks.site import Site
+from tenpy.networks.site import Site, SpinHalfSite
+from workloads import train
 
 from tools.workers import many
 
@@ -117,4 +118,16 @@ def _superoperator(p, units: list[np.ndarray], b: int) -> np.ndarray:
     return np.array(columns).T
 
 
-KINDS = {"chain": chain, "many": many(chain), "driven": driven}
+def cells(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Canonical form and reduced density matrices; no settings."""
+    del settings
+    n = workload.parameters["n"]
+    tensors = [t.transpose(1, 0, 2) for t in train(n, workload.parameters["bond"])]
+    sites = [SpinHalfSite(None)] * n
+    psi = MPS.from_Bflat(sites, tensors, bc="finite", dtype=complex, form=None, unit_cell_width=n)
+    psi.canonical_form()
+    rho = np.array([psi.get_rho_segment([k]).to_ndarray() for k in range(n)])
+    return {"densities": rho, "bond": np.array(max(psi.chi))}
+
+
+KINDS = {"cells": cells, "chain": chain, "many": many(chain), "driven": driven}
