@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.linalg import expm_multiply
-from workloads import Workload, train
+from workloads import Workload, couplings, occupations, train
 
 
 def magnetisation(workload: Workload, pieces: int = 1) -> np.ndarray:
@@ -103,3 +103,30 @@ def _on(size: int, matrices: dict[int, np.ndarray]) -> np.ndarray:
     for k in range(size):
         out = np.kron(out, matrices.get(k, np.eye(2)))
     return out
+
+
+def elements(workload: Workload) -> np.ndarray:
+    """Elements of the SYK Hamiltonian between states of given occupation, by moving fermions one after the other."""
+    n = workload.parameters["n"]
+    numbers, j, out = {}, couplings(n), []
+    for pair in combinations(range(n), 2):
+        numbers[pair] = len(numbers)
+    for bra, ket in occupations(n):
+        value = 0.0
+        for k, m in combinations(np.flatnonzero(ket), 2):
+            one, sign = _annihilated(ket, (m, k))
+            for i, o in combinations(np.flatnonzero(bra), 2):
+                other, back = _annihilated(bra, (i, o))                  # <bra| c+_i c+_o is this, conjugated
+                if np.array_equal(one, other):
+                    value += 4 * j[numbers[i, o], numbers[k, m]] * sign * back
+        out.append(value)
+    return np.array(out)
+
+
+def _annihilated(occupied: np.ndarray, modes: tuple[int, ...]) -> tuple[np.ndarray, int]:
+    """Fermions taken out one after the other; a sign for every one that stands before."""
+    left, sign = occupied.copy(), 1
+    for k in modes:
+        sign *= (-1) ** int(left[:k].sum())
+        left[k] = 0
+    return left, sign

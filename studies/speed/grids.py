@@ -119,6 +119,24 @@ ENTRIES: dict[str, list[Entry]] = {
         tenpy("TEBD, dense", {"method": "TEBD"}, {"order": ("4_opt",), "dt": (0.2,), "cut": (5e-5,)}),
         quimb(4, (0.125,), (4e-5, 5e-5)),
     ],
+    "W4T": [
+        Entry(TUNED, OURS, {"method": "TEBD", "cutoff": 20}, {"dt": (0.05,), "weight": (1e-12, 1e-13, 1e-14)}),
+        Entry("tuned, TDVP", OURS, {"method": "TDVP", "cutoff": 20}, {"dt": (0.05,), "weight": (1e-13,)}),
+        Entry("scipy, symmetric subspace", "scipy", {"cutoff": 20}),
+    ],
+    "W4D": [
+        Entry(TUNED, OURS, {"method": "TEBD", "cutoff": 68}, {"dt": (0.025,), "weight": (1e-13, 1e-14)}),
+        Entry("tuned, TDVP", OURS, {"method": "TDVP", "cutoff": 68}, {"dt": (0.05,), "weight": (1e-13,)}),
+        Entry("scipy, symmetric subspace", "scipy", {"cutoff": 68}),
+    ],
+    "W5": [Entry(TUNED, OURS), Entry("scipy, sparse matrix", "scipy")],
+    "W5A": [Entry(TUNED, OURS)],
+    "W5B": [Entry(TUNED, OURS)],
+    "W7A": [
+        Entry(TUNED, OURS, {"identity": 1.5, "first": 28}, {"bond": (32, 40, 48), "most": (8, 15, 30)}),
+        Entry("scipy, ILU and GMRES", "scipy", {"fill": 10, "rtol": 1e-6}, {"drop": (1e-3,)}),
+    ],
+    "W7B": [Entry(TUNED, OURS, {"identity": 1.75, "first": 28, "most": 60}, {"bond": (64,)})],
     "W6": [        # the cap makes the error here too
         Entry(TUNED, OURS, {"bars": False, "method": "TEBD"},
               {"dt": (0.25,), "weight": (1e-13,), "bond": (56, 60, 64, 72)}),

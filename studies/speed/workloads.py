@@ -128,6 +128,19 @@ def couplings(n: int) -> np.ndarray:
     return (upper + upper.conj().T + np.diag(np.diag(diagonal))) / n**1.5
 
 
+def occupations(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of states of n modes, half of them filled, that differ by at most two fermions: final and first one."""
+    rng, out = np.random.default_rng([SEED, n]), []
+    for moved in (0, 1, 2, 2, 2, 2) * 8:
+        ket = np.zeros(n, int)
+        places = rng.permutation(n)
+        ket[places[:n // 2]] = 1
+        bra = ket.copy()
+        bra[places[:moved]], bra[places[n - moved:]] = 0, 1
+        out.append((bra, ket))
+    return out
+
+
 @cache
 def train(n: int, bond: int) -> tuple[np.ndarray, ...]:
     """A random state of spins 1/2 that leans towards up, legs left, spin, right; its bonds are full."""
@@ -155,6 +168,13 @@ WORKLOADS = {w.name: w for w in (
     chain("W2F", "Néel XXZ, N = 32, t = 8, bond 256 full", 32, 0.5, grid(8, 0.5), "ud" * 16, 2.5e-5, charge=True),
     chain("W2D", "domain wall XXZ, N = 64, t = 10", 64, 0.5, grid(10, 0.25), "u" * 32 + "d" * 32, 1e-5, charge=True),
     localised("W3", "Heisenberg chain at disorder 8, N = 32, t = 100", 32, 8.0, grid(100, 1), 1e-4),
+    Workload("W4T", "Tavis-Cummings, N = 20 with 20 photons, t = 2", "cavity", {"n": 20, "counter": 0.0}, grid(2, 0.05),
+             "excited", 1e-6, 256, True, (1,)),
+    Workload("W4D", "Dicke, N = 20 with 20 photons, t = 2", "cavity", {"n": 20, "counter": 1.0}, grid(2, 0.05),
+             "excited", 1e-6, 256, False, (1,)),
+    Workload("W5", "complex SYK, N = 12, t = 2", "syk", {"n": 12}, grid(2, 0.1), "sy", 1e-8, 0, False),
+    Workload("W5A", "operator of complex SYK, N = 12", "elements", {"n": 12}, ONCE, "elements", 1e-10, 0, True, (1,)),
+    Workload("W5B", "operator of complex SYK, N = 20", "elements", {"n": 20}, ONCE, "elements", 1e-10, 0, True, (1,)),
     driven("W6", "boundary-driven XXZ density, N = 32, t = 5", 32, 0.5, 0.5, grid(5, 0.5), 1e-4),
     Workload("W7A", "steady state of boundary-driven XXZ, N = 8", "steady", {"n": 8, "z": 0.5, "mu": 0.5}, ONCE,
              "current", 7e-5, 1024, True, (1,)),
