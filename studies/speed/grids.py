@@ -156,6 +156,6 @@ ENTRIES: dict[str, list[Entry]] = {
     "W9": [        # of the same state: what counts is the ratio
         Entry(TUNED, OURS, {"record": "work"}),
         Entry(f"mps_battery, {CANONICAL}", OURS, {"record": "densities"}),
-        *(Entry(f"{tool}, {CANONICAL}", tool) for tool in ("scipy", "TeNPy", "quimb")),
+        *(Entry(f"{tool}, {CANONICAL}", tool) for tool in ("scipy", "TeNPy", "quimb")),      # scipy: plain arrays
     ],
 }

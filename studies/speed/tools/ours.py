@@ -100,13 +100,13 @@ def cavity(workload, settings: dict) -> dict[str, np.ndarray]:
 
 
 def charger(workload, settings: dict) -> dict[str, np.ndarray]:
-    """Complex SYK. Settings: none, the engine's choice of an exact method."""
+    """Complex SYK. H_B is the sum of sigma^y, minus n at the start; no settings."""
     del settings
     n = workload.parameters["n"]
     battery = syk.complex_syk(cells=n, splitting=2.0, couplings=couplings(n))
     run = mb.charge(battery, workload.times, record={"e": mb.Energy()}, bars=False, progress=False,
                     method=mb.Exact())
-    return {"sy": run.data["e"].values / n, "bond": np.array(0)}
+    return {"sy": run.data["e"].values / n - 1, "bond": np.array(0)}
 
 
 def elements(workload, settings: dict) -> dict[str, np.ndarray]:
@@ -202,7 +202,7 @@ def cells(workload, settings: dict) -> dict[str, np.ndarray]:
     if settings["record"] == "densities":
         h = mb.Terms(sites)
         h += 1.0, ("Z", 0)
-        battery = mb.Battery(sites, range(p["n"]), h, h, "up")
+        battery = mb.Battery(sites, range(p["n"]), h, h, empty="up")
         return {"densities": np.array(Snapshot(state, 0.0, Observables(battery)).site_densities), "bond": bond}
     battery = spin_chain.xxz(cells=p["n"], exchange=1.0, anisotropy=p["z"], field=p["h"])
     snapshot = Snapshot(state, 0.0, Observables(battery))

@@ -87,15 +87,13 @@ def cells(workload, settings: dict) -> dict[str, np.ndarray]:
     del settings
     n, tensors = workload.parameters["n"], train(workload.parameters["n"], workload.parameters["bond"])
     arrays = [tensors[0][0], *tensors[1:-1], tensors[-1][..., 0]]
-    shapes = ["pr", *["lpr"] * (n - 2), "lp"]
-    state = qtn.MatrixProductState([a.transpose([s.index(c) for c in "lrp" if c in s])
-                                    for a, s in zip(arrays, shapes, strict=True)], shape="lrp")
+    state = qtn.MatrixProductState(arrays, shape="lpr")
     state.canonicalize_(0)
     out = []
     for k in range(n):
         if k:
             state.canonicalize_(k, cur_orthog=k - 1)
-        a = state[k].to_dense([state.site_ind(k)])
+        a = state[k].to_dense([state.site_ind(k)], [i for i in state[k].inds if i != state.site_ind(k)])
         rho = a @ a.conj().T
         out.append(rho / rho.trace().real)
     return {"densities": np.array(out), "bond": np.array(state.max_bond())}
