@@ -123,11 +123,13 @@ ENTRIES: dict[str, list[Entry]] = {
         Entry(TUNED, OURS, {"method": "TEBD", "cutoff": 20}, {"dt": (0.05,), "weight": (1e-12, 1e-13, 1e-14)}),
         Entry("tuned, TDVP", OURS, {"method": "TDVP", "cutoff": 20}, {"dt": (0.05,), "weight": (1e-13,)}),
         Entry("scipy, symmetric subspace", "scipy", {"cutoff": 20}),
+        tenpy("TDVP", {"dt": 0.0125, "cut": 1e-6, "krylov": 1e-8, "cutoff": 20, "first": 20}, {}),
     ],
     "W4D": [
         Entry(TUNED, OURS, {"method": "TEBD", "cutoff": 68}, {"dt": (0.025,), "weight": (1e-13, 1e-14)}),
         Entry("tuned, TDVP", OURS, {"method": "TDVP", "cutoff": 68}, {"dt": (0.05,), "weight": (1e-13,)}),
         Entry("scipy, symmetric subspace", "scipy", {"cutoff": 68}),
+        tenpy("TDVP", {"dt": 0.0125, "cut": 1e-6, "krylov": 1e-8, "cutoff": 68, "first": 20}, {}),
     ],
     "W5": [Entry(TUNED, OURS), Entry("scipy, sparse matrix", "scipy")],
     "W5A": [Entry(TUNED, OURS)],

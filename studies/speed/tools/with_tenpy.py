@@ -137,13 +137,14 @@ def cavity(workload, settings: dict) -> dict[str, np.ndarray]:
     sites = [mode if k == hub else spin for k in range(n + 1)]
     excited = [("Sz", 1.0), ("Id", 0.5)]
     # s+ and s- wait for the cavity, or a and a+ for the spins behind it
-    to_cell = [[("B", 1.0), ("Bd", counter)], [("Bd", 1.0), ("B", counter)]]
+    both = bool(counter)
+    to_cell = [[("B", 1.0)] + both * [("Bd", counter)], [("Bd", 1.0)] + both * [("B", counter)]]
     grid = [["Id", "Sp", "Sm", excited], [None, "Id", None, None], [None, None, "Id", None], [None, None, None, "Id"]]
     middle = [["Id", *to_cell, "N"], [None, None, None, to_cell[0]], [None, None, None, to_cell[1]],
               [None, None, None, "Id"]]
     after = [["Id", None, None, excited], [None, "Id", None, "Sp"], [None, None, "Id", "Sm"], [None, None, None, "Id"]]
     operator = MPO.from_grids(sites, [grid] * hub + [middle] + [after] * (n - hub), "finite", IdL=0, IdR=-1,
-                              unit_cell_width=n + 1)
+                              mps_unit_cell_width=n + 1)
     model = MPOModel(TrivialLattice(sites), operator)
     psi = MPS.from_product_state(sites, [n if k == hub else "down" for k in range(n + 1)], "finite",
                                  unit_cell_width=n + 1)
