@@ -151,10 +151,11 @@ def cavity(workload, settings: dict) -> dict[str, np.ndarray]:
     interval = float(times[1] - times[0])
     cuts = {"chi_max": workload.bond, "svd_min": settings["cut"]}
     first = ExpMPOEvolution(psi, model, {"dt": interval / settings["first"], "N_steps": settings["first"], "order": 2,
+                                         "max_N_sites_per_ring": n + 1,
                                          "compression_method": "SVD", "trunc_params": dict(cuts)})
     steps = max(1, round(interval / settings["dt"]))
     engine = TwoSiteTDVPEngine(psi, model, {"dt": interval / steps, "N_steps": steps, "trunc_params": dict(cuts),
-                                            "max_trunc_err": None,
+                                            "max_trunc_err": None, "max_N_sites_per_ring": n + 1,
                                             "lanczos_params": {"P_tol": settings["krylov"], "N_max": 30}})
     spins, out, bond = [k for k in range(n + 1) if k != hub], [0.0], 1
     for k in range(1, len(times)):
