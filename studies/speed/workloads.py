@@ -11,8 +11,8 @@ many     one chain after another, which differ in their fields, on `WORKERS` pro
 steady   steady state of "driven". Recorded: the current 2 <X Y - Y X>, mean over the bonds.
 cavity   H = a+ a + sum_k (1 + Z_k) / 2 + sum_k (a s+_k + a+ s-_k + counter (a+ s+_k + a s-_k)) from n photons and n
          spins down. Recorded: mean excitation of a spin. How many photons there is room for is a setting.
-syk      H = sum_ijkl J_ijkl c+_i c+_j c_k c_l from all cells in the lower eigenstate of sigma^y; see `mps_battery.models
-         .syk` for conventions. Recorded: mean <sigma^y> of a cell.
+syk      H = sum_ijkl J_ijkl c+_i c+_j c_k c_l from all cells in the lower eigenstate of sigma^y; conventions are those
+         of `mps_battery.models.syk`. Recorded: mean <sigma^y> of a cell.
 elements the same H as a matrix product operator. Recorded: some of its elements between states of given occupation.
 cells    a state of a chain with H = sum_n ( X X + Y Y + z Z Z )_{n,n+1} + h sum_n Z_n, given as `train`: either energy
          that a unitary on a cell can draw and the range of energies it can reach, of every cell, or canonical form and

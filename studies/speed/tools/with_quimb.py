@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import quimb.tensor as qtn
+from workloads import train
 
 from tools.workers import many
-from workloads import train
 
 SX, SY, SZ = (np.array(m) / 2 for m in ([[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]))
 SUZUKI = 1 / (4 - 4 ** (1 / 3))

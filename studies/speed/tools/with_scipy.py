@@ -76,7 +76,8 @@ def steady(workload, settings: dict) -> dict[str, np.ndarray]:
     target[0] = 1.0
     a = a.tocsc()
     near = spilu(a, drop_tol=settings["drop"], fill_factor=settings["fill"])
-    found, failed = gmres(a, target, M=LinearOperator(a.shape, near.solve), rtol=settings["rtol"], restart=100, maxiter=20)
+    found, failed = gmres(a, target, M=LinearOperator(a.shape, near.solve), rtol=settings["rtol"], restart=100,
+                          maxiter=20)
     if failed:
         raise RuntimeError("GMRES did not converge.")
     rho = np.zeros(4**n, complex)
