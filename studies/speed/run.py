@@ -41,8 +41,8 @@ LONG = 20.0
 LIMIT = 1800.0
 """Seconds after which a solution is given up."""
 TIGHT = {"W1": {"dt": 0.025, "weight": 1e-20}, "W2N": {"dt": 0.125, "weight": 1e-15},
-         "W2F": {"dt": 0.25, "weight": 1e-13}, "W2D": {"dt": 0.0625, "weight": 1e-16}, "W3": {"dt": 0.125, "weight": 1e-12},
-         "W6": {"dt": 0.125, "weight": 1e-16, "bond": 288}}
+         "W2F": {"dt": 0.25, "weight": 1e-13}, "W2D": {"dt": 0.0625, "weight": 1e-16},
+         "W3": {"dt": 0.125, "weight": 1e-12}, "W6": {"dt": 0.125, "weight": 1e-16, "bond": 288}}
 """Settings of the references (TEBD of mps_battery); their uncertainty is read from a run with twice the step and a
 hundred times the weight, or two thirds of the bond where that is what limits."""
 
