@@ -13,6 +13,7 @@ import numpy as np
 
 from mps_battery.battery import Battery, as_schedule
 from mps_battery.measure.marginals import Pair, pair_densities
+from mps_battery.measure.neighbours import cell_correlations, neighbour_correlations, neighbour_couplings
 from mps_battery.measure.work.reach import Reach, energy_on, state_on
 from mps_battery.measure.work.spectrum import Spectrum
 from mps_battery.tensors import environment, trains
@@ -84,6 +85,11 @@ class Observables:
     def power_terms(self) -> list[Terms]:
         """The same as Terms."""
         return [1j * h.commutator(self.battery.energy) for h in self.drives]
+
+    @cached_property
+    def neighbours(self) -> tuple[Array, Array] | None:
+        """Fields and couplings of H_B where it is one of neighbouring qubits, else None."""
+        return neighbour_couplings(self.battery.energy)
 
     @cached_property
     def cell_widths(self) -> Array:
@@ -167,6 +173,12 @@ class Snapshot:
     def moments(self) -> dict[int, Array]:
         """What one site sees of H_B, for every cell; see `site_moments`."""
         return site_moments(self.state, self.observables.energy, tuple(self.battery.cells), self._right)
+
+    @cached_property
+    def local(self) -> Array | None:
+        """<sigma_b B_a> of every site, (sites, 3, 3), where H_B is one of neighbouring qubits, else None."""
+        known = self.observables.neighbours
+        return None if known is None else cell_correlations(neighbour_correlations(self.state), *known)
 
     @cached_property
     def reach(self) -> Reach:

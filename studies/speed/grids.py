@@ -39,6 +39,7 @@ class Entry:
 
 
 TUNED, BLOCKS, DEFAULTS, WITHOUT_BARS = "tuned", "tuned, by TeNPy's blocks", "defaults", "defaults, no bars"
+CANONICAL = "canonical form and densities"
 SAME_ERROR = "best at the error of the defaults"
 
 
@@ -106,12 +107,37 @@ ENTRIES: dict[str, list[Entry]] = {
         tenpy("QR-TEBD, Sz", {"method": "QR", "conserve": "Sz"},
               {"order": ORDERS, "dt": (0.5,), "cut": (1e-5, 2e-5), "expand": (0.1,)}),
     ],
+    "W2D": [
+        *ours((0.25, 0.5, 1.0), (1e-12, 3e-12, 1e-11, 3e-11), (1e-13, 3e-13, 1e-12), charge=False),
+        tenpy("TEBD, Sz", {"method": "TEBD", "conserve": "Sz"}, {"order": ORDERS, "dt": (0.25,), "cut": (5e-6, 7e-6)}),
+        tenpy("TEBD, dense", {"method": "TEBD"}, {"order": ORDERS, "dt": (0.25,), "cut": (5e-6, 7e-6)}),
+        quimb(4, (0.25,), (4e-6, 5e-6), ("svd", "svd:eig")),
+    ],
     "W3": [        # the error of a step grows with time: 0.25 is too long
         ours((0.2,), (5e-9, 1e-8, 2e-8), ())[0],
         tenpy("TEBD, Sz", {"method": "TEBD", "conserve": "Sz"}, {"order": ("4_opt",), "dt": (0.2,), "cut": (5e-5,)}),
         tenpy("TEBD, dense", {"method": "TEBD"}, {"order": ("4_opt",), "dt": (0.2,), "cut": (5e-5,)}),
         quimb(4, (0.125,), (4e-5, 5e-5)),
     ],
+    "W4T": [
+        Entry(TUNED, OURS, {"method": "TEBD", "cutoff": 20}, {"dt": (0.05,), "weight": (1e-12, 1e-13, 1e-14)}),
+        Entry("tuned, TDVP", OURS, {"method": "TDVP", "cutoff": 20}, {"dt": (0.05,), "weight": (1e-13,)}),
+        Entry("scipy, symmetric subspace", "scipy", {"cutoff": 20}),
+        tenpy("TDVP", {"dt": 0.05, "cut": 1e-6, "krylov": 1e-8, "cutoff": 20, "first": 10}, {}),
+    ],
+    "W4D": [
+        Entry(TUNED, OURS, {"method": "TEBD", "cutoff": 68}, {"dt": (0.025,), "weight": (1e-13, 1e-14)}),
+        Entry("tuned, TDVP", OURS, {"method": "TDVP", "cutoff": 68}, {"dt": (0.05,), "weight": (1e-13,)}),
+        Entry("scipy, symmetric subspace", "scipy", {"cutoff": 68}),
+    ],
+    "W5": [Entry(TUNED, OURS), Entry("scipy, sparse matrix", "scipy")],
+    "W5A": [Entry(TUNED, OURS)],
+    "W5B": [Entry(TUNED, OURS)],
+    "W7A": [
+        Entry(TUNED, OURS, {"identity": 1.5, "first": 40}, {"bond": (36, 40, 44), "most": (3, 4)}),
+        Entry("scipy, ILU and GMRES", "scipy", {"fill": 10, "rtol": 1e-6}, {"drop": (1e-3,)}),
+    ],
+    "W7B": [Entry(TUNED, OURS, {"identity": 1.75, "first": 28, "most": 60}, {"bond": (64,)})],
     "W6": [        # the cap makes the error here too
         Entry(TUNED, OURS, {"bars": False, "method": "TEBD"},
               {"dt": (0.25,), "weight": (1e-13,), "bond": (56, 60, 64, 72)}),
@@ -127,5 +153,10 @@ ENTRIES: dict[str, list[Entry]] = {
         tenpy("TEBD, Sz", {"method": "TEBD", "conserve": "Sz"}, {"order": ("4_opt",), "dt": (0.25,), "cut": (1e-4,)}),
         tenpy("TEBD, dense", {"method": "TEBD"}, {"order": ("4_opt",), "dt": (0.25,), "cut": (1e-4,)}),
         quimb(4, (0.2,), (1e-4, 1.5e-4), ("svd", "svd:eig")),
+    ],
+    "W9": [        # of the same state: what counts is the ratio
+        Entry(TUNED, OURS, {"record": "work"}),
+        Entry(f"mps_battery, {CANONICAL}", OURS, {"record": "densities"}),
+        *(Entry(f"{tool}, {CANONICAL}", tool) for tool in ("scipy", "TeNPy", "quimb")),      # scipy: plain arrays
     ],
 }

@@ -13,7 +13,7 @@ from table import best_of_threads
 from tools import OURS
 from workloads import DATA, WORKLOADS
 
-COLOURS = {OURS: "#c0392b", "TeNPy": "#34618a", "quimb": "#4f9a8c"}
+COLOURS = {OURS: "#c0392b", "TeNPy": "#34618a", "quimb": "#4f9a8c", "scipy": "#8c7ba8"}
 
 
 def main() -> None:
@@ -35,7 +35,8 @@ def main() -> None:
 def draw(ax, best: dict[str, dict]) -> None:
     """One panel, fastest on top."""
     runs = list(best.values())[::-1]
-    labels = [f"mps_battery, {r['label']}" if r["tool"] == OURS else r["label"] for r in runs]
+    labels = [f"mps_battery, {r['label']}" if r["tool"] == OURS and not r["label"].startswith(OURS) else r["label"]
+              for r in runs]
     for y, r in enumerate(runs):
         ax.barh(y, r["seconds"], color=COLOURS.get(r["tool"], "0.6"), alpha=1.0 if r["reached"] else 0.45,
                 hatch=None if r["reached"] else "////", edgecolor="white", linewidth=0)

@@ -1,6 +1,6 @@
 """One timed solution in a fresh process, started by run.py: `python solve.py JOB.json ANSWER.npz` prints JSON.
 
-The clock starts after imports and a warm-up on four sites (compilers and caches), and covers model, evolution and
+The clock starts after imports and a warm-up on few sites (compilers and caches), and covers model, evolution and
 measurements. Memory is the peak of the resident set of this process, and of its workers where it has some: they are
 started and warmed up before the clock, too.
 """
@@ -34,6 +34,7 @@ def main(job: dict, answer: str) -> None:
     workload = WORKLOADS[job["workload"]]
     solver = import_module(f"tools.{TOOLS[job['tool']].module}").KINDS[workload.kind]
     solver(miniature(workload), job["settings"])
+    workload.prepare()
     before = peak_megabytes()
     begun, busy = time.perf_counter(), time.process_time()
     arrays = solver(workload, job["settings"])

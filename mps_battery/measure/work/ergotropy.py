@@ -99,6 +99,9 @@ def need_qubit(d: int, site: int) -> None:
 
 def cell_extremes(snapshot: Snapshot) -> tuple[Array, Array]:
     """(local ergotropy, local capacity) of every cell, all of them qubits, in one pass."""
+    known = snapshot.local if isinstance(snapshot.state, MPS) else None
+    if known is not None:
+        return qubit_extremes(known[list(snapshot.battery.cells)])
     k = np.array([pauli_correlations(snapshot.moments[n]) for n in snapshot.battery.cells])
     return qubit_extremes(k)
 

@@ -39,5 +39,6 @@ OURS = "mps_battery"
 TOOLS = {t.name: t for t in (
     Tool(OURS, "ours", "mps_battery", "mps_battery"),
     Tool("TeNPy", "with_tenpy", "tenpy", "physics-tenpy", {"TENPY_OPTIMIZE": "3"}),
+    Tool("scipy", "with_scipy", "scipy", "scipy"),
     Tool("quimb", "with_quimb", "quimb", "quimb"),
 )}

@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from workloads import SEED, WORKERS
+from workloads import SEED, WORKERS, couplings, occupations, train
 
 import mps_battery as mb
 from mps_battery.executors import Executor, Pool, Processes
-from mps_battery.models import spin_chain
+from mps_battery.measure.snapshot import Observables, Snapshot
+from mps_battery.models import cavity as models
+from mps_battery.models import spin_chain, syk
 
 METHODS = {"TEBD": mb.TEBD, "TDVP": mb.TDVP, "Tenpy": mb.Tenpy}
 
@@ -44,6 +46,18 @@ def chain(workload, settings: dict) -> dict[str, np.ndarray]:
 
 def driven(workload, settings: dict) -> dict[str, np.ndarray]:
     """Settings: method, dt, weight, bond, bars; what is left out is the engine's choice."""
+    battery = _driven(workload)
+    chosen = {}
+    if "method" in settings:
+        chosen["method"] = METHODS[settings["method"]](dt=settings["dt"])
+    if "bond" in settings:
+        chosen["truncation"] = mb.Truncation(bond=settings["bond"], weight=settings["weight"])
+    run = mb.charge(battery, workload.times, record={"z": mb.Expect("Z")}, bars=settings.get("bars", True),
+                    progress=False, **chosen)
+    return {"z": run.data["z"].values, "bond": np.array(run.budget.max_bond)}
+
+
+def _driven(workload) -> mb.Battery:
     p, n = workload.parameters, workload.parameters["n"]
     sites = (mb.Spin(),) * n
     h, jumps = mb.Terms(sites), []
@@ -55,16 +69,58 @@ def driven(workload, settings: dict) -> dict[str, np.ndarray]:
             jump = mb.Terms(sites)
             jump += float(np.sqrt(rate)), (name, k)
             jumps.append(mb.Jump(jump))
-    battery = mb.Battery(sites=sites, cells=range(n), energy=h, charging=h, jumps=jumps, empty="mixed",
+    return mb.Battery(sites=sites, cells=range(n), energy=h, charging=h, jumps=jumps, empty="mixed",
                          name=workload.name)
-    chosen = {}
-    if "method" in settings:
-        chosen["method"] = METHODS[settings["method"]](dt=settings["dt"])
-    if "bond" in settings:
-        chosen["truncation"] = mb.Truncation(bond=settings["bond"], weight=settings["weight"])
-    run = mb.charge(battery, workload.times, record={"z": mb.Expect("Z")}, bars=settings.get("bars", True),
-                    progress=False, **chosen)
-    return {"z": run.data["z"].values, "bond": np.array(run.budget.max_bond)}
+
+
+def steady(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Settings: bond, first (bond of the first sweeps), weight of the identity, tolerance, most (sweeps)."""
+    battery = _driven(workload)
+    if workload.parameters["n"] < 6:
+        found = mb.steady_state(battery, progress=False)                 # where sweeps have nothing to truncate
+    else:
+        method = mb.Sweeps(first_bond=settings["first"], identity_weight=settings["identity"], most=settings["most"])
+        found = mb.steady_state(battery, method=method, truncation=mb.Truncation(settings["bond"], 1e-20),
+                                tolerance=1e-8, progress=False)
+    # a charge of one is a turn of Z by two, and H has X X + Y Y = 2 (s+ s- + s- s+)
+    return {"current": np.array([2 * found.certificate.current]), "bond": np.array(max(found.state.bonds)),
+            "spread": np.array(2 * (found.certificate.spread or 0.0)),
+            "residual": np.array(found.certificate.residual)}
+
+
+def cavity(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Settings: method, dt, weight, cutoff."""
+    n, counter = workload.parameters["n"], workload.parameters["counter"]
+    model = models.dicke if counter else models.tavis_cummings
+    battery = model(cells=n, photons=n, splitting=1.0, coupling=1.0, cutoff=settings["cutoff"])
+    run = mb.charge(battery, workload.times, record={"e": mb.Energy()}, bars=False, progress=False,
+                    method=METHODS[settings["method"]](dt=settings["dt"]),
+                    truncation=mb.Truncation(workload.bond, settings["weight"]))
+    return {"excited": run.data["e"].values / n, "bond": np.array(run.budget.max_bond)}
+
+
+def charger(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Complex SYK. H_B is the sum of sigma^y, minus n at the start; no settings."""
+    del settings
+    n = workload.parameters["n"]
+    battery = syk.complex_syk(cells=n, splitting=2.0, couplings=couplings(n))
+    run = mb.charge(battery, workload.times, record={"e": mb.Energy()}, bars=False, progress=False,
+                    method=mb.Exact())
+    return {"sy": run.data["e"].values / n - 1, "bond": np.array(0)}
+
+
+def elements(workload, settings: dict) -> dict[str, np.ndarray]:
+    """The operator of complex SYK; no settings."""
+    del settings
+    n = workload.parameters["n"]
+    operator = syk.complex_syk(cells=n, couplings=couplings(n)).charging.to_mpo()
+    found = []
+    for bra, ket in occupations(n):
+        row = np.ones(1)
+        for w, b, k in zip(operator.tensors, bra, ket, strict=True):
+            row = row @ w[:, :, b, k]
+        found.append(row.item())
+    return {"elements": np.array(found), "bond": np.array(max(w.shape[0] for w in operator.tensors))}
 
 
 def many(workload, settings: dict) -> dict[str, np.ndarray]:
@@ -136,4 +192,23 @@ def _meet(folder: str) -> None:
         time.sleep(0.01)
 
 
-KINDS = {"chain": chain, "driven": driven, "many": many}
+def cells(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Settings: record ("work" or "densities")."""
+    p = workload.parameters
+    sites = (mb.Spin(),) * p["n"]
+    tensors = train(p["n"], p["bond"])
+    bond = np.array(max(t.shape[0] for t in tensors))
+    state = mb.MPS(sites, list(tensors)).canonical(0)
+    if settings["record"] == "densities":
+        h = mb.Terms(sites)
+        h += 1.0, ("Z", 0)
+        battery = mb.Battery(sites, range(p["n"]), h, h, empty="up")
+        return {"densities": np.array(Snapshot(state, 0.0, Observables(battery)).site_densities), "bond": bond}
+    battery = spin_chain.xxz(cells=p["n"], exchange=1.0, anisotropy=p["z"], field=p["h"])
+    snapshot = Snapshot(state, 0.0, Observables(battery))
+    return {"ergotropy": mb.LocalErgotropy().measure(snapshot), "capacity": mb.LocalCapacity().measure(snapshot),
+            "bond": bond}
+
+
+KINDS = {"cavity": cavity, "cells": cells, "elements": elements, "steady": steady, "syk": charger, "chain": chain,
+         "driven": driven, "many": many}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import quimb.tensor as qtn
+from workloads import train
 
 from tools.workers import many
 
@@ -81,4 +82,21 @@ def _centre(arrays) -> int:
     return len(arrays) - 1
 
 
-KINDS = {"chain": chain, "many": many(chain)}
+def cells(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Canonical form and reduced density matrices, the centre being moved along; no settings."""
+    del settings
+    n, tensors = workload.parameters["n"], train(workload.parameters["n"], workload.parameters["bond"])
+    arrays = [tensors[0][0], *tensors[1:-1], tensors[-1][..., 0]]
+    state = qtn.MatrixProductState(arrays, shape="lpr")
+    state.canonicalize_(0)
+    out = []
+    for k in range(n):
+        if k:
+            state.canonicalize_(k, cur_orthog=k - 1)
+        a = state[k].to_dense([state.site_ind(k)], [i for i in state[k].inds if i != state.site_ind(k)])
+        rho = a @ a.conj().T
+        out.append(rho / rho.trace().real)
+    return {"densities": np.array(out), "bond": np.array(state.max_bond())}
+
+
+KINDS = {"cells": cells, "chain": chain, "many": many(chain)}

@@ -11,13 +11,16 @@ from dataclasses import replace
 
 import numpy as np
 import tenpy.linalg.np_conserved as npc
+from tenpy.algorithms.mpo_evolution import ExpMPOEvolution
 from tenpy.algorithms.tdvp import SingleSiteTDVPEngine, TwoSiteTDVPEngine
 from tenpy.algorithms.tebd import QRBasedTEBDEngine, TEBDEngine
-from tenpy.models.lattice import Chain
-from tenpy.models.model import NearestNeighborModel
+from tenpy.models.lattice import Chain, TrivialLattice
+from tenpy.models.model import MPOModel, NearestNeighborModel
 from tenpy.models.spins import SpinChain
+from tenpy.networks.mpo import MPO
 from tenpy.networks.mps import MPS
-from tenpy.networks.site import Site
+from tenpy.networks.site import BosonSite, Site, SpinHalfSite, set_common_charges
+from workloads import train
 
 from tools.workers import many
 
@@ -117,4 +120,61 @@ def _superoperator(p, units: list[np.ndarray], b: int) -> np.ndarray:
     return np.array(columns).T
 
 
-KINDS = {"chain": chain, "many": many(chain), "driven": driven}
+def cavity(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Settings: dt, cut, krylov, cutoff, first (steps of the first interval).
+
+    The cavity stands in the middle. Two-site TDVP cannot make bonds between spins and a cavity that are no neighbours,
+    so the first interval is made by the W_II operator of second order. The total number is conserved, or its parity.
+    """
+    n, counter, times = workload.parameters["n"], workload.parameters["counter"], workload.times
+    hub = n // 2
+    spin = SpinHalfSite("parity" if counter else "Sz", sort_charge=True)
+    mode = BosonSite(settings["cutoff"], "parity" if counter else "N")
+    if counter:
+        set_common_charges([spin, mode], [[(1, 0, 0), (1, 1, 0)]], ["parity"], [2])
+    else:
+        set_common_charges([spin, mode], [[(1, 0, 0), (2, 1, 0)]], ["total"], [1])
+    sites = [mode if k == hub else spin for k in range(n + 1)]
+    excited = [("Sz", 1.0), ("Id", 0.5)]
+    # s+ and s- wait for the cavity, or a and a+ for the spins behind it
+    both = bool(counter)
+    to_cell = [[("B", 1.0)] + both * [("Bd", counter)], [("Bd", 1.0)] + both * [("B", counter)]]
+    grid = [["Id", "Sp", "Sm", excited], [None, "Id", None, None], [None, None, "Id", None], [None, None, None, "Id"]]
+    middle = [["Id", *to_cell, "N"], [None, None, None, to_cell[0]], [None, None, None, to_cell[1]],
+              [None, None, None, "Id"]]
+    after = [["Id", None, None, excited], [None, "Id", None, "Sp"], [None, None, "Id", "Sm"], [None, None, None, "Id"]]
+    operator = MPO.from_grids(sites, [grid] * hub + [middle] + [after] * (n - hub), "finite", IdL=0, IdR=-1,
+                              mps_unit_cell_width=n + 1)
+    model = MPOModel(TrivialLattice(sites), operator)
+    psi = MPS.from_product_state(sites, [n if k == hub else "down" for k in range(n + 1)], "finite",
+                                 unit_cell_width=n + 1)
+    interval = float(times[1] - times[0])
+    cuts = {"chi_max": workload.bond, "svd_min": settings["cut"]}
+    first = ExpMPOEvolution(psi, model, {"dt": interval / settings["first"], "N_steps": settings["first"], "order": 2,
+                                         "max_N_sites_per_ring": n + 1,
+                                         "compression_method": "SVD", "trunc_params": dict(cuts)})
+    steps = max(1, round(interval / settings["dt"]))
+    engine = TwoSiteTDVPEngine(psi, model, {"dt": interval / steps, "N_steps": steps, "trunc_params": dict(cuts),
+                                            "max_trunc_err": None, "max_N_sites_per_ring": n + 1,
+                                            "lanczos_params": {"P_tol": settings["krylov"], "N_max": 30}})
+    spins, out, bond = [k for k in range(n + 1) if k != hub], [0.0], 1
+    for k in range(1, len(times)):
+        (first if k == 1 else engine).run()
+        bond = max(bond, *psi.chi)
+        out.append(float(np.mean(np.real(psi.expectation_value("Sz", sites=spins)))) + 0.5)
+    return {"excited": np.array(out), "bond": np.array(bond)}
+
+
+def cells(workload, settings: dict) -> dict[str, np.ndarray]:
+    """Canonical form and reduced density matrices; no settings."""
+    del settings
+    n = workload.parameters["n"]
+    tensors = [t.transpose(1, 0, 2) for t in train(n, workload.parameters["bond"])]
+    sites = [SpinHalfSite(None)] * n
+    psi = MPS.from_Bflat(sites, tensors, bc="finite", dtype=complex, form=None, unit_cell_width=n)
+    psi.canonical_form()
+    rho = np.array([psi.get_rho_segment([k]).to_ndarray() for k in range(n)])
+    return {"densities": rho, "bond": np.array(max(psi.chi))}
+
+
+KINDS = {"cavity": cavity, "cells": cells, "chain": chain, "many": many(chain), "driven": driven}
