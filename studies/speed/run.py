@@ -224,6 +224,9 @@ def main() -> None:
     command.add_argument("--label", nargs="+", default=None, help="lines of the table")
     command.add_argument("--repeat", type=int, default=REPEATS, help="runs of each entry; 0 times nothing")
     asked = command.parse_args()
+    for start in asked.only:
+        if not any(name.startswith(start) for name in WORKLOADS):
+            command.error(f"no workload begins with {start!r}: there are {', '.join(WORKLOADS)}")
 
     DATA.mkdir(exist_ok=True)
     jobs = []
