@@ -382,8 +382,6 @@ def _add_chain(terms: Terms, chain: Chain, places: Sequence[int]) -> None:
         add_exchange(terms, float(hopping), n, m)
 
 
-
-
 def _cosine(time: float, frequency: float) -> float:
     return float(np.cos(frequency * time))
 

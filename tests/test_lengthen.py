@@ -89,3 +89,12 @@ def test_continued_chain_with_a_heavy_identity():
     assert pauli_current(steady) == pytest.approx(solved_open.maximal_driving_current(8, 1.0, 1), rel=3e-5)
     assert steady.certificate.spread < 1e-5
     assert steady.history.sizes["step"] <= 14
+
+
+@pytest.mark.parametrize("bond", [2, 3, 5])
+def test_stabilised_sweeps_of_a_small_bond(bond):
+    """Enrichment leaves room for a state, however small the bond."""
+    steady = mb.steady_state(driven_chain(5, 0.0, 0.4), truncation=mb.Truncation(bond), tolerance=1e-6,
+                             method=mb.Sweeps(most=2, first_bond=2, stabilisation=2.0))
+    assert steady.history.sizes["step"] == 2
+    assert steady.state.trace == pytest.approx(1, abs=1e-10)

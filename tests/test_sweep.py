@@ -1,7 +1,9 @@
 """Sweeps: each run is the one that charge would do, statistics against plain numpy, failures, stopping, files."""
 
+import json
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -266,23 +268,12 @@ def _z() -> mb.Terms:
 @pytest.mark.slow
 def test_table_of_the_localised_chain_from_one_sweep():
     """REFERENCES 7: means over other draws, which stand within 3.5 combined standard errors, rounding allowed for."""
-    times = [1.0, 3.0, 10.0, 30.0, 100.0, 1000.0, 10000.0]
-    table = {
-        (0.5, "imbalance"): (0.337, 0.032, -0.051, 0.030, 0.030, 0.050, 0.028),
-        (0.5, "entropy"): (0.509, 1.475, 2.166, 2.268, 2.266, 2.255, 2.258),
-        (0.5, "local_ergotropy"): (0.294, 0.013, 0.009, 0.007, 0.007, 0.007, 0.006),
-        (3.5, "imbalance"): (0.563, 0.379, 0.448, 0.462, 0.460, 0.463, 0.466),
-        (3.5, "entropy"): (0.374, 0.554, 0.708, 0.863, 0.985, 1.057, 1.079),
-        (3.5, "local_ergotropy"): (0.411, 0.289, 0.297, 0.265, 0.240, 0.233, 0.234),
-        (5.0, "imbalance"): (0.654, 0.510, 0.556, 0.599, 0.583, 0.582, 0.585),
-        (5.0, "entropy"): (0.310, 0.380, 0.466, 0.533, 0.592, 0.655, 0.715),
-        (10.0, "imbalance"): (0.795, 0.696, 0.753, 0.778, 0.779, 0.768, 0.772),
-        (10.0, "entropy"): (0.197, 0.191, 0.206, 0.226, 0.237, 0.251, 0.287),
-        (10.0, "local_ergotropy"): (1.50, 1.68, 1.68, 1.48, 1.62, 1.57, 1.63)}
+    reference = json.loads((Path(__file__).parents[1] / "studies/mbl/data/reference.json").read_text(encoding="utf-8"))
+    times = reference["times"]
     n = 100
     data = mb.sweep(spin_chain.mbl, {"cells": 10, "disorder": [0.5, 3.5, 5.0, 10.0]}, realisations=n, seed=7,
                     times=[0.0, *times], record=RECORD).data.sel(time=times)
-    for (disorder, name), values in table.items():
+    for disorder, name, values in reference["means"]:
         here = data.sel(disorder=disorder)
         where = {"entropy": {"bond": 4}, "local_ergotropy": {"cell": 5}, "imbalance": {}}[name]
         mean, error = (here[f"{name}_{word}"].sel(where).values for word in ("mean", "error"))

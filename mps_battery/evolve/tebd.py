@@ -64,6 +64,7 @@ class TEBD:
         identity_weight: How much the identity of a site counts against other operators where a density is truncated: a
             string of k operators counts as identity_weight^-k. Few-body values gain, on the driven XXZ chain as much
             as twice the bond would give; 1 is the Hilbert-Schmidt norm, the natural one for the purity.
+        device: Where torch evolves dense tensors of a pure state, such as "cuda"; None stays with numpy.
     """
 
     dt: float | None = None

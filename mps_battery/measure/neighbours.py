@@ -9,7 +9,7 @@ from mps_battery.terms import Terms, matrix_of
 
 Array = np.ndarray
 
-PAULI = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+PAULI4 = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 """The identity, X, Y, Z."""
 
 
@@ -37,7 +37,7 @@ def neighbour_correlations(state: MPS) -> Array:
         rho[:, 0, :, 0], rho[:, 0, :, 1] = both[:, :, 0].T, both[:, :, 1].T
         rho[:, 1, :, 1] = (one - both[:, :, 0]).T
         rho[:, 1, :, 0] = both[:, :, 1].conj()                           # K_10 = K_01+, G_sp = G_ps+
-        out[n] = np.einsum("asp,btq,pqst->ab", PAULI, PAULI, rho).real / one.trace().real
+        out[n] = np.einsum("asp,btq,pqst->ab", PAULI4, PAULI4, rho).real / one.trace().real
     return out
 
 
@@ -51,7 +51,7 @@ def neighbour_couplings(terms: Terms) -> tuple[Array, Array] | None:
         return None
     table = np.zeros((length, 4, 4), dtype=complex)
     for product, c in terms.products:
-        factors = {n: np.einsum("aij,ji->a", PAULI, matrix_of(o)) / 2 for n, o in product}
+        factors = {n: np.einsum("aij,ji->a", PAULI4, matrix_of(o)) / 2 for n, o in product}
         if not factors:
             continue
         n, identity = min(factors), np.array([1, 0, 0, 0])

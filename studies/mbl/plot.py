@@ -12,21 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 DATA = Path(__file__).resolve().parent / "data"
-REFERENCE_TIMES = (1, 3, 10, 30, 100, 1000, 10000)
-# exact diagonalisation of 150 realisations (60 at 0.5) drawn by another generator: times as above
-REFERENCE = {
-    (0.5, "imbalance"): (0.337, 0.032, -0.051, 0.030, 0.030, 0.050, 0.028),
-    (0.5, "entropy"): (0.509, 1.475, 2.166, 2.268, 2.266, 2.255, 2.258),
-    (0.5, "local_ergotropy"): (0.294, 0.013, 0.009, 0.007, 0.007, 0.007, 0.006),
-    (3.5, "imbalance"): (0.563, 0.379, 0.448, 0.462, 0.460, 0.463, 0.466),
-    (3.5, "entropy"): (0.374, 0.554, 0.708, 0.863, 0.985, 1.057, 1.079),
-    (3.5, "local_ergotropy"): (0.411, 0.289, 0.297, 0.265, 0.240, 0.233, 0.234),
-    (5.0, "imbalance"): (0.654, 0.510, 0.556, 0.599, 0.583, 0.582, 0.585),
-    (5.0, "entropy"): (0.310, 0.380, 0.466, 0.533, 0.592, 0.655, 0.715),
-    (10.0, "imbalance"): (0.795, 0.696, 0.753, 0.778, 0.779, 0.768, 0.772),
-    (10.0, "entropy"): (0.197, 0.191, 0.206, 0.226, 0.237, 0.251, 0.287),
-    (10.0, "local_ergotropy"): (1.50, 1.68, 1.68, 1.48, 1.62, 1.57, 1.63),
-}
+REFERENCE = json.loads((DATA / "reference.json").read_text())
 ROUNDING = {"local_ergotropy": {10.0: 0.005}}
 TITLES = {"imbalance": "imbalance", "entropy": "entropy of the middle cut (nats)",
           "local_ergotropy": "local ergotropy of cell 5", "local_capacity": "local capacity of cell 5"}
@@ -43,9 +29,9 @@ def deviations(found: dict) -> list[tuple[float, str, float, float, float]]:
     """
     out = []
     disorders, times = found["coordinates"]["disorder"], found["coordinates"]["time"]
-    for (w, name), values in REFERENCE.items():
+    for w, name, values in REFERENCE["means"]:
         i = disorders.index(w)
-        for t, value in zip(REFERENCE_TIMES, values, strict=True):
+        for t, value in zip(REFERENCE["times"], values, strict=True):
             j = times.index(t)
             mean, error = found[f"{name}_mean"][i][j], found[f"{name}_error"][i][j]
             theirs = error * (found["count"][i] / (60 if w == 0.5 else 150)) ** 0.5
@@ -55,7 +41,7 @@ def deviations(found: dict) -> list[tuple[float, str, float, float, float]]:
 
 
 def table() -> None:
-    found = load("table")
+    found, known = load("table"), {(w, name): values for w, name, values in REFERENCE["means"]}
     entries = deviations(found)
     worst = max(entries, key=lambda e: e[4])
     print(f"L = 10 table: {len(entries)} entries, largest deviation {worst[4]:.2f} combined standard errors at "
@@ -68,8 +54,8 @@ def table() -> None:
             low, high = (np.array(found[f"{name}_{word}"][k]) for word in ("low", "high"))
             axis.plot(times[1:], mean[1:], "-", color=f"C{k}", label=f"W = {w:g}")
             axis.fill_between(times[1:], low[1:], high[1:], color=f"C{k}", alpha=0.25, linewidth=0)
-            if (w, name) in REFERENCE:
-                axis.plot(REFERENCE_TIMES, REFERENCE[w, name], "x", color=f"C{k}")
+            if (w, name) in known:
+                axis.plot(REFERENCE["times"], known[w, name], "x", color=f"C{k}")
         axis.set(xscale="log", xlabel="time", title=title)
     axes[3].legend(fontsize=7, loc=(0.03, 0.45))
     figure.savefig(DATA / "table.png", dpi=130)

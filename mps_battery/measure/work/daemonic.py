@@ -20,10 +20,11 @@ import numpy as np
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must, shown, whole
 from mps_battery.measure.mixed import density_moments
+from mps_battery.measure.neighbours import PAULI4
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot, site_moments
 from mps_battery.measure.work.coherent import unit_vector
-from mps_battery.measure.work.directions import PAULI4, Work, best_direction, quadratic_form
+from mps_battery.measure.work.directions import Work, best_direction, quadratic_form
 from mps_battery.measure.work.ergotropy import check_energy, need_qubit, pauli_correlations, qubit_extremes
 from mps_battery.measure.work.one_site import act
 from mps_battery.measure.work.own import block, own_energy

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from mps_battery.measure.neighbours import PAULI4
+
 Array = np.ndarray
 Work = Callable[[Array], Array]
 """Convex and homogeneous: stack of X -> what can be drawn from each."""
-
-PAULI4 = np.array([np.eye(2), [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], np.diag([1, -1])], dtype=complex)
 
 CHUNK = 2**16
 """Numbers in a stack of X: more triangles than these allow are bounded one stack after the other."""

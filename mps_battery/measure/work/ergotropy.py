@@ -10,6 +10,7 @@ import numpy as np
 from mps_battery.battery import Battery
 from mps_battery.checks import InputError, must
 from mps_battery.measure.mixed import density_moments
+from mps_battery.measure.neighbours import PAULI4
 from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Snapshot, site_moments
 from mps_battery.measure.work.block_energy import RECORDED, BlockEnergy, drawn
@@ -20,7 +21,8 @@ from mps_battery.terms import Terms, check_terms
 
 Array = np.ndarray
 
-PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+PAULI = PAULI4[1:]
+"""X, Y, Z."""
 
 
 def pauli_correlations(moments: Array) -> Array:
