@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mps_battery as mb
-from mps_battery.measure.neighbours import PAULI, cell_correlations, neighbour_correlations, neighbour_couplings
+from mps_battery.measure.neighbours import PAULI4, cell_correlations, neighbour_correlations, neighbour_couplings
 from mps_battery.models import spin_chain
 
 N = 5
@@ -40,7 +40,7 @@ def case(request):
 def test_correlations_of_neighbours_are_those_of_the_dense_vector(case):
     _, vector, state, _ = case
     scaled = mb.MPS(state.sites, [3 * state.tensors[0], *state.tensors[1:]])         # not normalised, no known centre
-    wanted = [[[(vector.conj() @ on(n, a) @ on(n + 1, b) @ vector).real for b in PAULI] for a in PAULI]
+    wanted = [[[(vector.conj() @ on(n, a) @ on(n + 1, b) @ vector).real for b in PAULI4] for a in PAULI4]
               for n in range(N - 1)]
     for one in (state, scaled):
         np.testing.assert_allclose(neighbour_correlations(one), wanted, atol=1e-12)
@@ -53,10 +53,10 @@ def test_what_a_cell_sees_is_that_of_the_dense_energy(case):
     for n in range(N):
         for a in range(3):
             around = h.reshape(2**n, 2, 2 ** (N - 1 - n), 2**n, 2, 2 ** (N - 1 - n))
-            traced = np.einsum("iajkbl,ba->ijkl", around, PAULI[a + 1]) / 2
+            traced = np.einsum("iajkbl,ba->ijkl", around, PAULI4[a + 1]) / 2
             b = np.einsum("ijkl,ab->iajkbl", traced, np.eye(2)).reshape(2**N, 2**N)
             for c in range(3):
-                assert found[n, a, c] == pytest.approx((vector.conj() @ on(n, PAULI[c + 1]) @ b @ vector).real,
+                assert found[n, a, c] == pytest.approx((vector.conj() @ on(n, PAULI4[c + 1]) @ b @ vector).real,
                                                        abs=1e-11)
 
 
