@@ -256,7 +256,8 @@ class GradedTrain:
             k = int(np.sum(weights >= threshold))
             if not k:
                 continue
-            vectors = vectors[:, :k]
+            # a view would hold on to all vectors, those that were cut too
+            vectors = np.ascontiguousarray(vectors[:, :k])
             if rightward:
                 u, rest = vectors, vectors.conj().T @ charges[m]
             else:

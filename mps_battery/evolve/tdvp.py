@@ -246,7 +246,8 @@ def _two_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncat
             u, s, v = trains.svd(theta.reshape(l * d, e * r))
             keep, discarded, capped = truncation.kept(s * s)
             ledger.truncated(discarded, keep, capped)
-            u, s, v = u[:, :keep].reshape(l, d, keep), s[:keep], v[:keep].reshape(keep, e, r)
+            # copies, for views would hold on to all singular vectors
+            u, s, v = u[:, :keep].copy().reshape(l, d, keep), s[:keep], v[:keep].copy().reshape(keep, e, r)
             tensors[b] = u if rightward else u * s
             tensors[b + 1] = s[:, None, None] * v if rightward else v
             # 3. absorb the finished site into its environment, evolve the other one back
@@ -255,11 +256,13 @@ def _two_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncat
                 tensors[b + 1], residual = exponential(
                     SiteOperator(left[b + 1], mpo[b + 1], right[b + 1]), tensors[b + 1], -0.5 * z)
                 ledger.krylov_residual += residual
+                right[b + 1] = environment.edge()              # let go: it is made anew on the way back
             elif not rightward and b > 0:
                 right[b] = environment.from_right(right[b + 1], v, mpo[b + 1])
                 tensors[b], residual = exponential(
                     SiteOperator(left[b], mpo[b], right[b]), tensors[b], -0.5 * z)
                 ledger.krylov_residual += residual
+                left.pop()
         ledger.end_of_sweep()
 
 
@@ -286,6 +289,7 @@ def _one_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncat
                 c, residual = exponential(BondOperator(left[n + 1], right[n]), c, -0.5 * z)
                 tensors[n + 1] = np.tensordot(c, tensors[n + 1], 1)
                 ledger.krylov_residual += residual
+                right[n] = environment.edge()                  # let go: it is made anew on the way back
             elif not rightward and n > 0:
                 q, c = np.linalg.qr(a.reshape(l, d * r).T)
                 tensors[n] = q.T.reshape(-1, d, r)
@@ -293,6 +297,7 @@ def _one_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncat
                 c, residual = exponential(BondOperator(left[n], right[n - 1]), c.T, -0.5 * z)
                 tensors[n - 1] = np.tensordot(tensors[n - 1], c, 1)
                 ledger.krylov_residual += residual
+                left.pop()
 
 
 FUSED = 96
