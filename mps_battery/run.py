@@ -93,8 +93,8 @@ class Run:
             the process so far, `baseline_megabytes` what it was before the evolution began, `model_megabytes` what
             the run adds to it by its shapes (`mps_battery.evolve.memory`), all in units of 2^20 bytes. The last is
             within a fifth of what is measured where that is over 500 and the process did not hold more before; it is
-            None where there is no model: Exact, Tenpy, devices, walking hubs, one-site TDVP, TDVP below its
-            `start_bond`, and records beyond the standard one.
+            None where there is no model: Exact, Tenpy, devices, walking hubs, one-site TDVP, and records beyond
+            the standard one.
         state: The state at the last time; None for a run loaded from a file.
         states: The states at all times, where they were asked for.
         recipe: What it was made from; None for a run loaded from a file.
@@ -298,7 +298,8 @@ class Lane:
     def _weigh(self, visited: bool) -> None:
         """Note in `bytes` how much memory the way so far took at most, by the shapes at this safe point."""
         now = footprint(self.evolution) if self.bytes is not None else None
-        if now is None or self.bytes is None:         # bonds that grow by Taylor steps are small ones
+        if now is None or self.bytes is None:
+            self.bytes = None
             return
         most = now.step
         if visited:
@@ -433,7 +434,9 @@ def model_megabytes(main: Lane, coarse: Lane | None) -> float | None:
     most, last = main.bytes, 0.0 if own.shared else own.dense
     if coarse is not None:
         beside = footprint(coarse.evolution)
-        most, kept = max(most, kept + (coarse.bytes or 0.0)), kept + (0.0 if beside is None else beside.held)
+        if coarse.bytes is None or beside is None:
+            return None
+        most, kept = max(most, kept + coarse.bytes), kept + beside.held
     return max(most, kept + last) / 2**20
 
 
@@ -447,5 +450,5 @@ def card_of(battery: Battery, method: Method, why: str, truncation: Truncation, 
         "sites": len(battery.sites), "cells": len(battery.cells), "method": describe(method), "why": why,
         "bond_cap": truncation.bond, "weight": truncation.weight, "times": int(data.sizes["time"]),
         "wall_seconds": round(wall, 3), "peak_megabytes": round(peak(), 1), "baseline_megabytes": round(baseline, 1),
-        "model_megabytes": None if model is None else round(model, 1), "version": __version__,
+        "model_megabytes": None if model is None else round(model, 3), "version": __version__,
     }

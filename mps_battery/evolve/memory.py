@@ -12,7 +12,7 @@ import itertools
 import resource
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,8 @@ Array = np.ndarray
 Shapes = list[tuple[int, int, int]]
 """(vL, p, vR) of every site."""
 
-KRYLOV = 9
-"""Krylov vectors of a local exponential; assumed, since it depends on step and tolerance."""
+DIMENSION = 41
+"""Most Krylov vectors of a local exponential: a longer one is halved."""
 SVD = 10.5
 """Arrays of a singular value decomposition in complex numbers, input, result and work space, in units of G."""
 
@@ -81,13 +81,13 @@ def idle(method: object, pure: bool) -> float:
 def footprint(evolution: Any) -> Footprint | None:
     """The footprint of an evolution as it is now; None where there is no model of it.
 
-    There is none of walking hubs, devices, one-site TDVP, and TDVP while its bonds still grow by Taylor steps.
+    There is none of walking hubs, devices and one-site TDVP.
     """
     if type(evolution) is HastingsEvolution:
         return _blocked(evolution) if evolution._chain is not None else _stacked(evolution)
     if type(evolution) is CentreEvolution:
         return _centred(evolution)
-    if type(evolution) is TDVPEvolution and evolution.method.sites == 2 and not evolution._small():
+    if type(evolution) is TDVPEvolution and evolution.method.sites == 2:
         return _projected(evolution)
     return None
 
@@ -186,9 +186,9 @@ def _centred(evolution: CentreEvolution) -> Footprint:
 
 def _projected(evolution: TDVPEvolution) -> Footprint:
     """TDVP of two sites: environments ahead of the sweep or behind it, and Krylov vectors of a pair."""
-    shapes: Shapes = [t.shape for t in evolution._tensors]  # type: ignore[misc]
+    shapes: Shapes = [t.shape for t in evolution._tensors]
     channels = np.sum([[w.shape[1] for w in mpo.tensors] for mpo in evolution._mpos], axis=0)
     ends = sum(int(w) * r * r for w, (_, _, r) in zip(channels, shapes, strict=True))
-    # the pair, its image, the sum that is returned, and two intermediate arrays with all channels
-    step = ends + (KRYLOV + 3 + 2 * int(channels.max())) * _pair(shapes)
-    return _of(shapes, 8 if evolution._open else 16, None, step)
+    # Krylov vectors, the pair, and two intermediate arrays with all channels
+    step = ends + (min(evolution.vectors, DIMENSION) + 1 + 2 * int(channels.max())) * _pair(shapes)
+    return _of(shapes, 8 if evolution._open else 16, None, max(step, evolution.taylor))
