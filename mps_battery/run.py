@@ -431,7 +431,7 @@ def model_megabytes(main: Lane, coarse: Lane | None) -> float | None:
         return None
     # the second lane runs, and the last state is shown, while the first one is still there
     kept = own.held + len(main.states) * own.dense
-    most, last = main.bytes, 0.0 if own.shared else own.dense
+    most, last = main.bytes, max(own.showing, 0.0 if own.shared else own.dense)
     if coarse is not None:
         beside = footprint(coarse.evolution)
         if coarse.bytes is None or beside is None:
