@@ -203,6 +203,8 @@ def seconds_of(engine: str, cells: int, bond: int) -> float:
             for _ in range(8):
                 if max(map(len, solver.bonds)) < bond:
                     solver.sweep(Control.falling(0.2), 1.0, mb.Truncation(bond, 0.0), bond)
+            # what was added beyond the cap goes again
+            solver.sweep(Control.falling(0.2), 1.0, mb.Truncation(bond, 0.0), 0)
             begun = time.process_time()
             solver.sweep(Control.falling(0.2), 1.0, mb.Truncation(bond, 0.0), 0)
         else:
