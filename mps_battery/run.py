@@ -325,6 +325,10 @@ class Lane:
             snapshot = Snapshot(state, t, self.observables, companions)
         if watch and self.modes:
             self.cutoff_population = max(self.cutoff_population, top_population(state, self.modes))
+        if watch and self._conserves:           # first, since other quantities share what this needs
+            self.generator_energies.append(
+                self.evolution.energy() if isinstance(self.evolution, ExactEvolution) and isinstance(state, MPS)
+                else snapshot.generator_energy)
         self.table.add(snapshot)
         self.capped_at.append(self.cap_bound > 0)
         self.discarded.append(self.evolution.ledger.discarded_weight)
@@ -333,11 +337,6 @@ class Lane:
             distance = self.evolution.distance()
             for name, quantity in self.table.record.items():
                 self.proven[name].append(quantity.bar(snapshot, distance))
-        if watch and self._conserves:
-            if isinstance(self.evolution, ExactEvolution) and isinstance(state, MPS):
-                self.generator_energies.append(self.evolution.energy())
-            else:
-                self.generator_energies.append(sum(snapshot.expect(g) for g in self.observables.generators))
         if keep_states:
             self.states.append(state)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mps_battery.evolve import subspace
 from mps_battery.tensors import trains
 from mps_battery.tensors.truncation import Ledger, Truncation
 
@@ -160,12 +161,14 @@ class BlockChain:
             m = ql + int(left_charges[p])
             rows[m][p, ql] = a.shape[0]
             columns[m][q] = a.shape[1]
-        matrices, spectra = {}, {}
+        matrices, thetas, starts = {}, {}, {}
         for m in rows:
             matrix = np.zeros((sum(rows[m].values()), sum(columns[m].values())), dtype=complex)
-            scale, i = [], 0
+            scale, start, i = [], [], 0
+            width_m = len(self.schmidt[b].get(m, ()))
             for (p, ql), height in rows[m].items():
                 scale.append(self.schmidt[b - 1][ql] if b else np.ones(1))
+                start.append(self.blocks[b].get((p, ql), np.zeros((height, width_m))))
                 j = 0
                 for q, width in columns[m].items():
                     if (p, ql, q) in c:
@@ -173,23 +176,21 @@ class BlockChain:
                     j += width
                 i += height
             matrices[m] = matrix
-            spectra[m] = _right_spectrum(np.concatenate(scale)[:, None] * matrix, truncation)
+            weight = np.concatenate(scale)[:, None]
+            thetas[m] = (weight * matrix).conj().T
+            if width_m:
+                starts[m] = weight * np.concatenate(start)
         # 2. truncate over all charges together
-        pooled = np.sort(np.concatenate([w for w, _ in spectra.values()]))[::-1]
-        keep, discarded, capped = truncation.kept(pooled)
+        spectra, keep, discarded, capped = subspace.truncated(thetas, starts, truncation)
         ledger.truncated(discarded, keep, capped)
-        threshold, total = pooled[keep - 1], float(pooled[:keep].sum())
+        total = sum(float(w.sum()) for w, _ in spectra.values())
         renormalise = (1 - discarded) ** -0.5
         # 3. new tensors: B_(b+1) = V+, B_b = C V
         left_new: dict[tuple[int, int], Array] = {}
         right_new: dict[tuple[int, int], Array] = {}
         self.schmidt[b] = {}
         for m, (weights, v) in spectra.items():
-            k = int(np.sum(weights >= threshold))
-            if not k:
-                continue
-            v = v[:, :k]
-            self.schmidt[b][m] = np.sqrt(weights[:k] / total)
+            self.schmidt[b][m] = np.sqrt(weights / total)
             rest = (matrices[m] @ v) * renormalise
             i = 0
             for key, height in rows[m].items():
@@ -220,14 +221,3 @@ def _apply_gate(left: dict[tuple[int, int], Array], right: dict[tuple[int, int],
                 if terms:
                     out[p, ql, q] = terms[0] if len(terms) == 1 else sum(terms[1:], terms[0])
     return out
-
-
-def _right_spectrum(theta: Array, truncation: Truncation) -> tuple[Array, Array]:
-    """Descending weights s^2 and right singular vectors (as columns) of a matrix."""
-    if truncation.weight < 1e-13:
-        _, s, v = trains.svd(theta)
-        return s * s, v.conj().T
-    weights, v = np.linalg.eigh(theta.conj().T @ theta)
-    # a wide matrix has no more weights than rows
-    rank = min(theta.shape)
-    return np.maximum(weights[::-1][:rank], 0.0), v[:, ::-1][:, :rank]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mps_battery.evolve import subspace
 from mps_battery.tensors import trains
 from mps_battery.tensors.truncation import Ledger, Truncation
 
@@ -244,20 +245,16 @@ class GradedTrain:
         for m in rows:
             charges[m] = _assemble(theta, rows[m], columns[m])
         # 2. its singular spectra, truncated together
-        spectra = {m: spectrum(a, rightward, 0.0 if self.sharp else truncation.weight) for m, a in charges.items()}
-        pooled = np.sort(np.concatenate([w for w, _ in spectra.values()]))[::-1]
-        keep, discarded, capped = truncation.kept(pooled)
+        starts = {} if swap else self._kept(b, rows, columns, rightward)
+        spectra, keep, discarded, capped = subspace.truncated(
+            charges if rightward else {m: a.conj().T for m, a in charges.items()}, starts, truncation, self.sharp)
         ledger.truncated(discarded, keep, capped)
-        threshold = pooled[keep - 1]
         # 3. isometry and rest
         left: Blocks = {}
         right: Blocks = {}
-        for m, (weights, vectors) in spectra.items():
-            k = int(np.sum(weights >= threshold))
-            if not k:
-                continue
+        for m, (_, vectors) in spectra.items():
             # a view would hold on to all vectors, those that were cut too
-            vectors = np.ascontiguousarray(vectors[:, :k])
+            vectors = np.ascontiguousarray(vectors)
             if rightward:
                 u, rest = vectors, vectors.conj().T @ charges[m]
             else:
@@ -266,6 +263,22 @@ class GradedTrain:
             _split_columns(rest, [((m, e), shape) for e, shape in columns[m].items()], right)
         self.blocks[b], self.blocks[b + 1] = left, right
         self.center = b + 1 if rightward else b
+
+    def _kept(self, b: int, rows: dict[int, dict[tuple[int, int], tuple[int, int]]],
+              columns: dict[int, dict[int, tuple[int, int]]], rightward: bool) -> dict[int, Array]:
+        """Charge in the middle -> the vectors kept so far on the far side, as columns over that side of theta."""
+        out = {}
+        for m in rows:
+            if rightward:
+                parts = [(_columns(self.blocks[b + 1][m, e]).T if (m, e) in self.blocks[b + 1] else None, q * r)
+                         for e, (q, r) in columns[m].items()]
+            else:
+                parts = [(self.blocks[b][key].reshape(p * l, -1) if key in self.blocks[b] else None, p * l)
+                         for key, (p, l) in rows[m].items()]
+            width = max((a.shape[1] for a, _ in parts if a is not None), default=0)
+            if width:
+                out[m] = np.concatenate([np.zeros((n, width)) if a is None else a for a, n in parts]).conj()
+        return out
 
     def pair(self, b: int, gate: GradedGate | None) -> dict[tuple[int, int, int], Array]:
         """gate A_b A_(b+1) as blocks (ql, c, e) with legs p q vL vR."""
@@ -294,21 +307,6 @@ class GradedTrain:
                     out[ql, c, e] = done[at:at + p * q].reshape(p, q, l, r)
                     at += p * q
         return out
-
-
-def spectrum(matrix: Array, left: bool, weight: float) -> tuple[Array, Array]:
-    """Descending weights s^2 and left (or right) singular vectors as columns.
-
-    From the Gram matrix, whose eigenvalues are right to 1e-16 of the largest: enough for truncations at 1e-13 and
-    above; below, a singular value decomposition takes over.
-    """
-    if weight < 1e-13:
-        vectors, s = trains.left_vectors(matrix if left else matrix.conj().T)
-        return s * s, vectors
-    dagger = matrix.conj().T
-    weights, vectors = np.linalg.eigh(matrix @ dagger if left else dagger @ matrix)
-    rank = min(matrix.shape)
-    return np.maximum(weights[::-1][:rank], 0.0), vectors[:, ::-1][:, :rank]
 
 
 def _assemble(theta: dict[tuple[int, int, int], Array], rows: dict[tuple[int, int], tuple[int, int]],

@@ -21,6 +21,7 @@ from mps_battery.checks import InputError, must, number, shown, whole
 from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
 from mps_battery.evolve.graded import GradedTrain, Grading
 from mps_battery.evolve.products import cheapest, digits, equal_steps, layers, merged
+from mps_battery.evolve.subspace import GRAM
 from mps_battery.evolve.threads import allowed
 from mps_battery.evolve.trotter import StepError
 from mps_battery.evolve.walk import WalkEvolution
@@ -37,9 +38,6 @@ BLAS has all threads from there on; in stacks, measured on Neel and domain-wall 
 
 COMPILED = 128
 """Bond up to which compiled code is not slower than stacks of equal shape without a charge; measured to 96."""
-
-GRAM = 1e-13
-"""Least discarded weight at which a Gram matrix, whose eigenvalues are right to 1e-16 of the largest, is enough."""
 
 ROUNDING = 1e-14
 """What rounding may change in a state of norm one, a gate and its truncation; measured: less than a twentieth."""

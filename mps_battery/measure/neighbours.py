@@ -41,24 +41,37 @@ def neighbour_correlations(state: MPS) -> Array:
     return out
 
 
+def neighbour_table(terms: Terms) -> Array | None:
+    """T of H = sum_n T_nab sigma_a sigma_b on qubits n, n + 1, a, b = 0 (identity), 1, 2, 3; (sites, 4, 4).
+
+    The last site has b = 0 only. None where there are other sites, a single site, or terms of longer reach.
+    """
+    if len(terms.sites) < 2 or terms.reach > 1 or any(s.d != 2 for s in terms.sites):
+        return None
+    table, identity = np.zeros((len(terms.sites), 4, 4), dtype=complex), np.array([1, 0, 0, 0])
+    for product, c in terms.products:
+        factors = {n: np.einsum("aij,ji->a", PAULI4, matrix_of(o)) / 2 for n, o in product}
+        n = min(factors, default=0)
+        table[n] += c * np.outer(factors.get(n, identity), factors.get(n + 1, identity))
+    return table.real.copy()
+
+
 def neighbour_couplings(terms: Terms) -> tuple[Array, Array] | None:
     """(h, J) of H = const + sum_n h_na sigma_a + sum_n J_nab sigma_a sigma_b on qubits, a, b = 1, 2, 3.
 
-    None where there are other sites, a single site, or terms of longer reach.
+    None as for `neighbour_table`.
     """
-    length = len(terms.sites)
-    if length < 2 or terms.reach > 1 or any(s.d != 2 for s in terms.sites):
+    table = neighbour_table(terms)
+    if table is None:
         return None
-    table = np.zeros((length, 4, 4), dtype=complex)
-    for product, c in terms.products:
-        factors = {n: np.einsum("aij,ji->a", PAULI4, matrix_of(o)) / 2 for n, o in product}
-        if not factors:
-            continue
-        n, identity = min(factors), np.array([1, 0, 0, 0])
-        table[n] += c * np.outer(factors[n], factors.get(n + 1, identity))
-    fields = table[:, 1:, 0].real.copy()
-    fields[1:] += table[:-1, 0, 1:].real
-    return fields, table[:-1, 1:, 1:].real
+    fields = table[:, 1:, 0].copy()
+    fields[1:] += table[:-1, 0, 1:]
+    return fields, table[:-1, 1:, 1:]
+
+
+def neighbour_energy(correlations: Array, table: Array) -> float:
+    """<H> of correlations (pairs, 4, 4) and the table of H."""
+    return float(np.sum(table[:-1] * correlations) + table[-1, :, 0] @ correlations[-1, 0])
 
 
 def cell_correlations(correlations: Array, fields: Array, couplings: Array) -> Array:

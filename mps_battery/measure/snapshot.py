@@ -13,7 +13,14 @@ import numpy as np
 
 from mps_battery.battery import Battery, as_schedule
 from mps_battery.measure.marginals import Pair, pair_densities
-from mps_battery.measure.neighbours import cell_correlations, neighbour_correlations, neighbour_couplings
+from mps_battery.measure.neighbours import (
+    PAULI4,
+    cell_correlations,
+    neighbour_correlations,
+    neighbour_couplings,
+    neighbour_energy,
+    neighbour_table,
+)
 from mps_battery.measure.work.reach import Reach, energy_on, state_on
 from mps_battery.measure.work.spectrum import Spectrum
 from mps_battery.tensors import environment, trains
@@ -23,6 +30,9 @@ from mps_battery.tensors.mps import MPS
 from mps_battery.terms import Terms
 
 Array = np.ndarray
+
+MANY = 24
+"""Bond from which correlations of neighbouring qubits are cheaper than an operator of bond 5."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,12 @@ class Observables:
     def generators(self) -> list[MPO]:
         """The parts of the charging generator."""
         return [h.to_mpo() for h in as_schedule(self.battery.charging).terms]
+
+    @cached_property
+    def generator_tables(self) -> list[Array] | None:
+        """Couplings of these parts where all are of neighbouring qubits, else None."""
+        tables = [neighbour_table(h) for h in as_schedule(self.battery.charging).terms]
+        return None if any(t is None for t in tables) else tables  # type: ignore[return-value]
 
     @cached_property
     def drives(self) -> list[Terms]:
@@ -128,6 +144,19 @@ class Snapshot:
         return environment.expectation(self.state.tensors, operator.tensors).real / self.norm2
 
     @cached_property
+    def neighbours(self) -> Array:
+        """<sigma_a sigma_b> of every two neighbouring qubits; see `neighbour_correlations`."""
+        return neighbour_correlations(self.state)
+
+    @cached_property
+    def generator_energy(self) -> float:
+        """The mean of the sum of all parts of the charging generator, envelopes left out."""
+        tables = self.observables.generator_tables
+        if tables is None or not isinstance(self.state, MPS) or max(self.state.bonds) < MANY:
+            return sum(self.expect(g) for g in self.observables.generators)
+        return sum(neighbour_energy(self.neighbours, t) for t in tables)
+
+    @cached_property
     def envelopes(self) -> Array:
         """Values of the charging envelopes at this time."""
         return as_schedule(self.battery.charging).values(self.time)
@@ -180,7 +209,7 @@ class Snapshot:
     def local(self) -> Array | None:
         """<sigma_b B_a> of every site, (sites, 3, 3), where H_B is one of neighbouring qubits, else None."""
         known = self.observables.neighbours
-        return None if known is None else cell_correlations(neighbour_correlations(self.state), *known)
+        return None if known is None else cell_correlations(self.neighbours, *known)
 
     @cached_property
     def reach(self) -> Reach:
@@ -190,6 +219,9 @@ class Snapshot:
     @cached_property
     def site_densities(self) -> list[Array]:
         """The reduced density matrix of every site, trace one, in one sweep."""
+        if "neighbours" in self.__dict__:
+            means = np.concatenate([self.neighbours[:, :, 0], self.neighbours[-1:, 0]])
+            return list(np.einsum("na,aij->nij", means, PAULI4) / 2)
         out, env = [], np.ones((1, 1))                                       # vL vL*
         for t in self.state.canonical(0).tensors:
             a = t.transpose(1, 0, 2)                                         # p vL vR

@@ -29,20 +29,24 @@ class Truncation:
         must(isinstance(self.weight, int | float) and 0 <= self.weight < 1, "weight", "be at least 0 and below 1",
              self.weight)
 
-    def kept(self, weights: Array) -> tuple[int, float, bool]:
+    def kept(self, weights: Array, outside: float = 0.0) -> tuple[int, float, bool]:
         """How many of the descending `weights` (s^2) stay.
+
+        Args:
+            weights: Of one cut.
+            outside: Weight that is lost in any case.
 
         Returns:
             (count, discarded fraction of the total, whether the cap on the bond discarded more than `weight`).
         """
         ascending = weights[::-1]
-        tails = ascending.cumsum()                                   # tails[k - 1] = weight lost when k are dropped
+        tails = ascending.cumsum() + outside                         # tails[k - 1] = weight lost when k are dropped
         total, n = tails[-1], len(weights)
         drop = int(tails.searchsorted(self.weight * total, "right"))
         # what is lost in rounding is not worth a channel
         drop = min(max(drop, int(ascending.searchsorted(1e-31 * total, "right"))), n - 1)
         count = min(n - drop, self.bond)
-        return count, float(tails[n - count - 1] / total) if count < n else 0.0, n - drop > self.bond
+        return count, float(tails[n - count - 1] if count < n else outside) / float(total), n - drop > self.bond
 
 
 @dataclass
