@@ -18,6 +18,7 @@ from mps_battery.checkpoint import Checkpoint, Keeper
 from mps_battery.checks import InputError, must
 from mps_battery.evolve.choose import Method, choose, choose_proven, coarser
 from mps_battery.evolve.exact import Exact
+from mps_battery.evolve.memory import idle
 from mps_battery.evolve.tenpy import Tenpy
 from mps_battery.liouville import generator
 from mps_battery.measure.mixed import MixedObservables
@@ -25,7 +26,17 @@ from mps_battery.measure.quantity import Quantity
 from mps_battery.measure.snapshot import Observables
 from mps_battery.progress import Progress
 from mps_battery.record import Table, standard_record
-from mps_battery.run import Lane, Recipe, Run, budget_of, card_of, check_times, outcome_of, steps_between
+from mps_battery.run import (
+    Lane,
+    Recipe,
+    Run,
+    budget_of,
+    card_of,
+    check_times,
+    model_megabytes,
+    outcome_of,
+    steps_between,
+)
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
@@ -94,7 +105,7 @@ class Job:
 
     def perform(self, keeper: Keeper, memory: Mapping[str, Any] | None, progress: bool | None) -> Run:
         """Evolve from the start, or from what a checkpoint remembers, to the last time."""
-        proven, grid = self.bars == "rigorous", self.grid
+        proven, grid, baseline = self.bars == "rigorous", self.grid, idle(self.method, not self.battery.mixed)
         schedule = generator(self.battery)
         observables = MixedObservables(self.battery) if self.battery.mixed else Observables(self.battery)
         vars(observables)["start"] = self.start                     # in place of computing it again
@@ -128,9 +139,9 @@ class Job:
                 coarse.run(bar, 0.4, pause=pause)
             if keeper.settings is not None:
                 keeper.write(remember())
-        return self._run(main, coarse, keeper.elapsed)
+        return self._run(main, coarse, keeper.elapsed, baseline)
 
-    def _run(self, main: Lane, coarse: Lane | None, wall: float) -> Run:
+    def _run(self, main: Lane, coarse: Lane | None, wall: float, baseline: float) -> Run:
         """What the lanes found."""
         data = main.dataset()
         if coarse is not None:
@@ -143,7 +154,8 @@ class Job:
             error_bars = error_bars.assign(proven_bars(data, main.proven))
         shown = error_bars.drop_vars(set(self.record) - set(self.asked), errors="ignore")
         budget = budget_of(main, data, shown, self.trust)
-        card = card_of(self.battery, self.method, self.why, self.truncation, data, wall)
+        card = card_of(self.battery, self.method, self.why, self.truncation, data, wall, baseline,
+                       model_megabytes(main, coarse))
         recipe = Recipe(self.battery, self.method, self.truncation, self.record, self.trust, data,
                         np.array(main.discarded), steps_between(self.grid, self.method))
         outcome = outcome_of(self.method, self.why, self.truncation, budget, self.grid) + budget.cutoff_warning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,8 @@ def card_text(run: Run) -> str:
     title = f"{card['model']}: {card['cells']} cells on {card['sites']} sites"
     lines = [title + (f" ({parameters})" if parameters else ""), run.outcome]
     facts = [("method", card["method"]),
-             ("cost", f"{card['wall_seconds']:.2f} s, peak {card['peak_megabytes']:.0f} MB, {card['times']} times"),
+             ("cost", f"{card['wall_seconds']:.2f} s, peak {card['peak_megabytes']:.0f} MB{_modelled(card)}, "
+                      f"{card['times']} times"),
              ("bond", f"largest {budget.max_bond} of {card['bond_cap']}, weight {card['weight']:.0e} a truncation")]
     for name in data:
         last = data[name].isel(time=-1)
@@ -117,6 +119,12 @@ def card_text(run: Run) -> str:
     facts.append(("trusted to", f"t = {budget.t_trust:g}"))
     width = max(len(k) for k, _ in facts)
     return "\n".join(lines + [f"  {k:<{width}}  {v}" for k, v in facts])
+
+
+def _modelled(card: Mapping[str, Any]) -> str:
+    """What the model of memory says, where there is one; cards of older files have none."""
+    model = card.get("model_megabytes")
+    return "" if model is None else f" ({card['baseline_megabytes']:.0f} before; model {model:.0f} more)"
 
 
 def _short(value: Any) -> str:

@@ -31,6 +31,7 @@ import xarray as xr
 from mps_battery.budget import ROUNDING, Budget, estimated_bar, largest_so_far
 from mps_battery.checks import InputError
 from mps_battery.evolve.exact import Exact
+from mps_battery.evolve.memory import peak
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import TEBD
 from mps_battery.evolve.tenpy import Tenpy
@@ -123,7 +124,7 @@ def refine(run: Run, progress: bool | None = None) -> Run:
     Raises:
         InputError: If the run has nothing to refine or was loaded from a file.
     """
-    recipe, begun = _recipe(run), clock.perf_counter()
+    recipe, begun, baseline = _recipe(run), clock.perf_counter(), peak()
     corner = _corner(recipe, progress)
     names = list(corner.tables[-1])
     steps = {n: limit_in_step([t[n].values for t in corner.tables], corner.method.order) for n in names}
@@ -139,7 +140,8 @@ def refine(run: Run, progress: bool | None = None) -> Run:
                                 None if taken else corner.finest.drift())
     budget = budget_of(corner.finest, data, bars, recipe.trust)
     outcome = _verdict(run, corner, data, bars, budget) + budget.cutoff_warning
-    card = card_of(recipe.battery, corner.method, "refined", corner.truncation, data, clock.perf_counter() - begun)
+    card = card_of(recipe.battery, corner.method, "refined", corner.truncation, data, clock.perf_counter() - begun,
+                   baseline, None)
     again = replace(recipe, method=corner.method, truncation=corner.truncation, data=corner.tables[-1],
                     discarded=np.array(corner.finest.discarded), steps=corner.steps)
     return Run(data, bars, outcome, budget, card, corner.finest.evolution.state, recipe=again)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -28,6 +26,7 @@ from mps_battery.checkpoint import Checkpoint
 from mps_battery.checks import InputError, must
 from mps_battery.evolve.choose import Method
 from mps_battery.evolve.exact import Exact, ExactEvolution
+from mps_battery.evolve.memory import footprint, peak
 from mps_battery.evolve.tdvp import TDVP
 from mps_battery.evolve.tebd import CentreEvolution
 from mps_battery.evolve.tenpy import TenpyEvolution
@@ -37,7 +36,7 @@ from mps_battery.measure.mixed import MixedObservables, MixedSnapshot
 from mps_battery.measure.quantity import Quantity, TwoTimeQuantity
 from mps_battery.measure.snapshot import Observables, Snapshot
 from mps_battery.progress import Progress
-from mps_battery.record import Table
+from mps_battery.record import STANDARD, STANDARD_MIXED, Table
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
 from mps_battery.tensors.truncation import Truncation
@@ -50,6 +49,10 @@ LEG = 16
 """Most steps between two safe points. Layers of gates are not merged across one, which costs less than 1 %."""
 NOTED = ("states", "least_eigenvalue", "generator_energies", "capped_at", "discarded", "proven", "cutoff_population")
 """What a lane notes beside its record."""
+WEIGHED = {type(q) for q in (*STANDARD.values(), *STANDARD_MIXED.values())}
+"""Quantities whose need of memory is in the model of it."""
+NEIGHBOURS = 4
+"""As many channels of an operator take the memory that correlations of neighbouring qubits take."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,12 @@ class Run:
         bars: Error bars with the same names and dimensions, each with attrs["kind"]; empty if switched off.
         outcome: What happened, in a sentence.
         budget: Where the errors come from.
-        card: Facts about model, method and cost, for the record.
+        card: Facts about model, method and cost, for the record. `peak_megabytes` is the largest resident memory of
+            the process so far, `baseline_megabytes` what it was before the evolution began, `model_megabytes` what
+            the run adds to it by its shapes (`mps_battery.evolve.memory`), all in units of 2^20 bytes. The last is
+            within a fifth of what is measured where that is over 500 and the process did not hold more before; it is
+            None where there is no model: Exact, Tenpy, devices, walking hubs, one-site TDVP, and records beyond
+            the standard one.
         state: The state at the last time; None for a run loaded from a file.
         states: The states at all times, where they were asked for.
         recipe: What it was made from; None for a run loaded from a file.
@@ -229,6 +237,7 @@ class Lane:
         self.modes = watched_modes(observables.battery, start)
         self.cutoff_population = 0.0
         self._conserves = schedule.constant and not observables.battery.jumps
+        self.bytes: float | None = 0.0 if {type(q) for q in table.record.values()} <= WEIGHED else None
 
     def run(self, bar: Progress, share: float, keep_states: bool = False, watch: bool = False,
             pause: Callable[[], None] | None = None) -> None:
@@ -241,6 +250,7 @@ class Lane:
                     evolution.advance(time)
                 if visited:
                     self._visit(time, keep_states, watch)
+            self._weigh(visited)
             self._position += 1
             bar.advance(share * (time - before))
             before = time
@@ -284,6 +294,24 @@ class Lane:
         self.table.rows = {name: list(rows) for name, rows in memory["rows"].items()}
         for name, value in memory["noted"].items():
             setattr(self, name, value)
+
+    def _weigh(self, visited: bool) -> None:
+        """Note in `bytes` how much memory the way so far took at most, by the shapes at this safe point."""
+        now = footprint(self.evolution) if self.bytes is not None else None
+        if now is None or self.bytes is None:
+            self.bytes = None
+            return
+        most = now.step
+        if visited:
+            known, width, stored = vars(self.observables), 0, 0
+            if not isinstance(self.observables, MixedObservables):
+                made = [known[name] for name in ("energy", "energy_squared") if name in known]
+                made += known.get("powers", []) + known.get("generators", [])
+                width = max([NEIGHBOURS, *(w.shape[1] for operator in made for w in operator.tensors)])
+                stored = 0 if self.observables.neighbours is not None or not made else max(
+                    w.shape[1] for w in self.observables.energy.tensors)
+            most = max(most, now.measuring(width, stored))
+        self.bytes = max(self.bytes, now.held + most + len(self.states) * now.dense)
 
     def _visit(self, t: float, keep_states: bool, watch: bool) -> None:
         """Measure at a time that the evolution has reached."""
@@ -395,15 +423,31 @@ def describe(method: Method) -> str:
     return f"{sites}{type(method).__name__} of {order} order with dt <= {method.dt:.3g}"
 
 
-def card_of(battery: Battery, method: Method, why: str, truncation: Truncation, data: xr.Dataset, wall: float
-            ) -> dict[str, Any]:
-    """Facts about model, method and cost."""
+def model_megabytes(main: Lane, coarse: Lane | None) -> float | None:
+    """Largest memory of a run beyond that of an idle process, by the shapes of its lanes, in units of 2^20 bytes."""
+    own = footprint(main.evolution)
+    if main.bytes is None or own is None:
+        return None
+    # the second lane runs, and the last state is shown, while the first one is still there
+    kept = own.held + len(main.states) * own.dense
+    most, last = main.bytes, max(own.showing, 0.0 if own.shared else own.dense)
+    if coarse is not None:
+        beside = footprint(coarse.evolution)
+        if coarse.bytes is None or beside is None:
+            return None
+        most, kept = max(most, kept + coarse.bytes), kept + beside.held
+    return max(most, kept + last) / 2**20
+
+
+def card_of(battery: Battery, method: Method, why: str, truncation: Truncation, data: xr.Dataset, wall: float,
+            baseline: float, model: float | None) -> dict[str, Any]:
+    """Facts about model, method and cost; memory in units of 2^20 bytes."""
     from mps_battery import __version__
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0 if sys.platform != "darwin" else 1024.0**2)
     return {
         "model": battery.name, "parameters": dict(battery.parameters), "reference": battery.reference,
         "sites": len(battery.sites), "cells": len(battery.cells), "method": describe(method), "why": why,
         "bond_cap": truncation.bond, "weight": truncation.weight, "times": int(data.sizes["time"]),
-        "wall_seconds": round(wall, 3), "peak_megabytes": round(peak, 1), "version": __version__,
+        "wall_seconds": round(wall, 3), "peak_megabytes": round(peak(), 1), "baseline_megabytes": round(baseline, 1),
+        "model_megabytes": None if model is None else round(model, 3), "version": __version__,
     }

@@ -21,6 +21,10 @@ Array = np.ndarray
 GateBlocks = list[tuple[int, list[tuple[int, int]], Array]]
 """(charge of the pair, local states (p, q) that have it, the gate among them)."""
 
+SHARP = 2e-6
+"""Singular values above it, counted over all charges of a cut, are no more than the bond has states where other charges
+are noise of weight 1e-12: the part of definite charge, whose cut is block diagonal, is within 1e-6 of the state."""
+
 
 def conserved(gates: Iterable[Array], charges: Sequence[Array]) -> bool:
     """Whether every bond matrix (d e, d e) commutes with the charge of its two sites."""
@@ -72,15 +76,19 @@ class BlockChain:
             for q, x in carry.items():
                 for p in range(len(c)):
                     rows[q + int(c[p])].append((p, q, x @ t[p]))
-            carry, site = {}, {}
+            carry, site, sharp = {}, {}, 0
             for m, parts in rows.items():
                 u, s, v = trains.svd(np.concatenate([a for *_, a in parts]))
                 keep = int(np.sum(s > 1e-13))
+                sharp += int(np.sum(s > SHARP))
                 if keep:
                     carry[m] = s[:keep, None] * v[:keep]
                     ends = np.cumsum([len(a) for *_, a in parts])[:-1]
                     for (p, q, _), piece in zip(parts, np.split(u[:, :keep], ends), strict=True):
                         site[p, q] = piece
+            # without this a state of no charge would first be blown up by the number of charges
+            if sharp > t.shape[2]:
+                return None
             blocks.append(site)
         weights = {m: float(np.linalg.norm(x)) ** 2 for m, x in carry.items()}
         total = max(weights, key=lambda m: weights[m])

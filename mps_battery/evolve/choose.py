@@ -56,7 +56,8 @@ def choose(schedule: Schedule, method: Method | None, truncation: Truncation, ti
         times: When to record.
     """
     reach = max(h.reach for h in schedule.terms)
-    dimension = float(np.prod([float(s.d) for s in schedule.sites]))
+    with np.errstate(over="ignore"):              # infinite on long chains
+        dimension = float(np.prod([float(s.d) for s in schedule.sites]))
     density = isinstance(schedule.sites[0], DensitySite)
     walks = reach > 1 and not density and hub_of(schedule) is not None
     if method is None:

@@ -40,15 +40,17 @@ def layer(tensors: list[Array], schmidt: list[Array], labels: list[Array], local
         ledger: Where it is noted.
         hands: How many threads may share the bonds, which do not touch each other; the result is the same.
     """
-    one, done = np.ones(1), {}
+    one, cuts = np.ones(1), {}
     bonds = range(parity, len(tensors) - 1, 2)
     queue = iter(bonds)
 
     def work() -> None:
         for b in queue:
-            done[b] = update(tensors[b], tensors[b + 1], schmidt[b - 1] if b else one, gates[b // 2],
-                             (labels[b], labels[b + 1], labels[b + 2]), (local[b], local[b + 1]),
-                             truncation.weight, truncation.bond)
+            # no other bond of the layer looks at these: they are replaced at once, lest the train be held twice
+            tensors[b], tensors[b + 1], schmidt[b], labels[b + 1], *cuts[b] = update(
+                tensors[b], tensors[b + 1], schmidt[b - 1] if b else one, gates[b // 2],
+                (labels[b], labels[b + 1], labels[b + 2]), (local[b], local[b + 1]),
+                truncation.weight, truncation.bond)
 
     if max(map(len, schmidt)) < LEAST_BOND:
         hands = 1
@@ -57,7 +59,7 @@ def layer(tensors: list[Array], schmidt: list[Array], labels: list[Array], local
     for other in others:
         other.result()
     for b in bonds:
-        tensors[b], tensors[b + 1], schmidt[b], labels[b + 1], discarded, capped = done[b]
+        discarded, capped = cuts[b]
         ledger.truncated(discarded, len(schmidt[b]), capped)
 
 

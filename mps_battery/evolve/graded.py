@@ -253,6 +253,8 @@ class GradedTrain:
         left: Blocks = {}
         right: Blocks = {}
         for m, (_, vectors) in spectra.items():
+            # a view would hold on to all vectors, those that were cut too
+            vectors = np.ascontiguousarray(vectors)
             if rightward:
                 u, rest = vectors, vectors.conj().T @ charges[m]
             else:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,6 +75,8 @@ class TDVPEvolution:
         self._tensors = [t.astype(float if self._open else complex) for t in train.canonical(0).tensors]
         self._exponential: Exponential = krylov.general_exponential if self._open else krylov.exponential
         self._factor: complex = 1.0 if self._open else -1j      # the generator is factor x MPO
+        # for the model of memory: vectors of the largest Krylov space, and most entries that Taylor steps held
+        self.vectors, self.taylor = 0, 0
 
     @property
     def state(self) -> MPS | Density:
@@ -94,7 +95,8 @@ class TDVPEvolution:
             while self._small() and span > 1e-12:
                 # far from the tangent space of so small a state, one Taylor step may be as long as its series settles
                 dt = min(span, max(self.method.dt, 0.4 / max(_spread(self._tensors, generator), 1e-12)))
-                self._tensors = taylor_step(self._tensors, generator, self._factor * dt, self.truncation, self.ledger)
+                self._tensors = taylor_step(self._tensors, generator, self._factor * dt, self.truncation, self.ledger,
+                                            self._weigh)
                 span -= dt
         if span > 1e-12:
             steps, dt = equal_steps(span, self.method.dt)
@@ -112,6 +114,22 @@ class TDVPEvolution:
         """Go on from a memory."""
         self.time, self.ledger, self._tensors = memory["time"], memory["ledger"], memory["tensors"]
 
+    def _weigh(self, entries: int) -> None:
+        self.taylor = max(self.taylor, entries)
+
+    def _local(self, operator: Callable[[Array], Array], vector: Array, z: complex) -> tuple[Array, float]:
+        """A local exponential to the tolerance of the method."""
+        count = 0
+
+        def apply(v: Array) -> Array:
+            nonlocal count
+            count += 1
+            return operator(v)
+
+        found = self._exponential(apply, vector, z, tolerance=self.method.krylov)
+        self.vectors = max(self.vectors, count)
+        return found
+
     def _small(self) -> bool:
         """Whether the bonds are still so small that Taylor steps are better than projected ones."""
         bond = max(t.shape[2] for t in self._tensors)
@@ -126,14 +144,15 @@ class TDVPEvolution:
     def _step(self, mpo: list[Array], dt: float) -> None:
         """One time step: grow the bonds where that is needed, then sweep right and left."""
         if self._small():
-            self._tensors = taylor_step(self._tensors, mpo, self._factor * dt, self.truncation, self.ledger)
+            self._tensors = taylor_step(self._tensors, mpo, self._factor * dt, self.truncation, self.ledger,
+                                        self._weigh)
             return
         if self.method.sites == 1 and self.method.start_bond > 0:
             self._tensors = expand(self._tensors, mpo, dt, self.truncation)
         sweep = _two_site_sweeps if self.method.sites == 2 else _one_site_sweeps
         for fraction in COMPOSITION[self.method.order]:
             sweep(self._tensors, mpo, fraction * self._factor * dt, self.truncation, self.ledger,
-                  partial(self._exponential, tolerance=self.method.krylov))
+                  self._local)
         self.ledger.max_bond = max(self.ledger.max_bond, *(t.shape[2] for t in self._tensors))
 
 
@@ -152,36 +171,63 @@ def taylor_terms(tensors: list[Array], mpo: list[Array], dt: float, negligible: 
 
     Ends after `depth` terms or behind the first whose norm is below `negligible` (absolute).
     """
-    energy = (environment.expectation(tensors, mpo) / np.linalg.norm(tensors[0]) ** 2).real
+    energy = _mean(tensors, mpo)
     terms, last = [], tensors
     for k in range(1, depth + 1):
-        last = trains.add(trains.apply(mpo, last, 1e-12), [-energy * last[0], *last[1:]])
-        last = [last[0] * (dt / k), *last[1:]]
-        last = trains.compress(last, 1e-14, 0.1 * negligible)
+        last = trains.compress(_next_term(last, mpo, energy, dt / k), 1e-14, 0.1 * negligible)
         terms.append(last)
         if np.linalg.norm(last[0]) < negligible:
             break
-    return terms, float(energy)
+    return terms, energy
 
 
-def taylor_step(tensors: list[Array], mpo: list[Array], z: complex, truncation: Truncation, ledger: Ledger
-                ) -> list[Array]:
+def _mean(tensors: list[Array], mpo: list[Array]) -> float:
+    """<H> / <1> of a train with its centre at site 0."""
+    return float((environment.expectation(tensors, mpo) / np.linalg.norm(tensors[0]) ** 2).real)
+
+
+def _next_term(last: list[Array], mpo: list[Array], energy: float, factor: float) -> list[Array]:
+    """factor (H - E) last, not compressed."""
+    image = trains.add(trains.apply(mpo, last, 1e-12), [-energy * last[0], *last[1:]])
+    return [image[0] * factor, *image[1:]]
+
+
+def _entries(*given: list[Array]) -> int:
+    """Entries of trains."""
+    return sum(a.size for train in given for a in train)
+
+
+def taylor_step(tensors: list[Array], mpo: list[Array], z: complex, truncation: Truncation, ledger: Ledger,
+                weigh: Callable[[int], None] | None = None) -> list[Array]:
     """exp(z H) psi by its Taylor series in the arithmetic of trains; z = -i dt, or dt for a Liouvillian.
 
     Where the bonds are small, as behind a product state, this is exact to the truncation, while the projector
     splitting of TDVP loses what lies outside the small tangent space. A step whose series does not settle is halved.
+    `weigh` is told how many entries are held at a time.
     """
     norm = float(np.linalg.norm(tensors[0]))
     negligible = max(0.003 * truncation.weight**0.5, 1e-13) * norm
-    terms, energy = taylor_terms(tensors, mpo, abs(z), negligible, depth=30)
-    if np.linalg.norm(terms[-1][0]) >= negligible or np.linalg.norm(terms[0][0]) > 3 * norm:
-        half = taylor_step(tensors, mpo, z / 2, truncation, ledger)
-        return taylor_step(half, mpo, z / 2, truncation, ledger)
-    total = tensors
-    for k, term in enumerate(terms, start=1):
-        total = trains.compress(trains.add(total, [(z / abs(z)) ** k * term[0], *term[1:]]), 1e-14, 0.1 * negligible)
+    energy, total, last, size = _mean(tensors, mpo), tensors, tensors, 0.0
+    for k in range(1, 31):                       # a term is let go once it is added
+        image = _next_term(last, mpo, energy, abs(z) / k)
+        held = _entries(total, image, image)                 # to compress a train takes another one
+        last = trains.compress(image, 1e-14, 0.1 * negligible)
+        del image
+        size = float(np.linalg.norm(last[0]))
+        if k == 1 and size > 3 * norm:
+            break
+        longer = trains.add(total, [(z / abs(z)) ** k * last[0], *last[1:]])
+        if weigh is not None:
+            weigh(max(held, _entries(total, last, longer, longer)))
+        total = trains.compress(longer, 1e-14, 0.1 * negligible)
+        del longer
+        if size < negligible:
+            break
+    if size >= negligible:
+        half = taylor_step(tensors, mpo, z / 2, truncation, ledger, weigh)
+        return taylor_step(half, mpo, z / 2, truncation, ledger, weigh)
     total = [np.exp(z * energy) * total[0], *total[1:]]
-    ledger.krylov_residual += float(np.linalg.norm(terms[-1][0]))
+    ledger.krylov_residual += size
     # bonds are small here: a hundredth of the allowed weight costs little and keeps the start out of the budget
     return truncate(total, replace(truncation, weight=0.01 * truncation.weight), ledger)
 
@@ -246,7 +292,8 @@ def _two_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncat
             u, s, v = trains.svd(theta.reshape(l * d, e * r))
             keep, discarded, capped = truncation.kept(s * s)
             ledger.truncated(discarded, keep, capped)
-            u, s, v = u[:, :keep].reshape(l, d, keep), s[:keep], v[:keep].reshape(keep, e, r)
+            # copies, for views would hold on to all singular vectors
+            u, s, v = u[:, :keep].copy().reshape(l, d, keep), s[:keep], v[:keep].copy().reshape(keep, e, r)
             tensors[b] = u if rightward else u * s
             tensors[b + 1] = s[:, None, None] * v if rightward else v
             # 3. absorb the finished site into its environment, evolve the other one back
@@ -255,11 +302,13 @@ def _two_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncat
                 tensors[b + 1], residual = exponential(
                     SiteOperator(left[b + 1], mpo[b + 1], right[b + 1]), tensors[b + 1], -0.5 * z)
                 ledger.krylov_residual += residual
+                right[b + 1] = environment.edge()              # let go: it is made anew on the way back
             elif not rightward and b > 0:
                 right[b] = environment.from_right(right[b + 1], v, mpo[b + 1])
                 tensors[b], residual = exponential(
                     SiteOperator(left[b], mpo[b], right[b]), tensors[b], -0.5 * z)
                 ledger.krylov_residual += residual
+                left.pop()
         ledger.end_of_sweep()
 
 
@@ -286,6 +335,7 @@ def _one_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncat
                 c, residual = exponential(BondOperator(left[n + 1], right[n]), c, -0.5 * z)
                 tensors[n + 1] = np.tensordot(c, tensors[n + 1], 1)
                 ledger.krylov_residual += residual
+                right[n] = environment.edge()                  # let go: it is made anew on the way back
             elif not rightward and n > 0:
                 q, c = np.linalg.qr(a.reshape(l, d * r).T)
                 tensors[n] = q.T.reshape(-1, d, r)
@@ -293,6 +343,7 @@ def _one_site_sweeps(tensors: list[Array], mpo: list[Array], z: complex, truncat
                 c, residual = exponential(BondOperator(left[n], right[n - 1]), c.T, -0.5 * z)
                 tensors[n - 1] = np.tensordot(tensors[n - 1], c, 1)
                 ledger.krylov_residual += residual
+                left.pop()
 
 
 FUSED = 96

@@ -201,8 +201,8 @@ class CentreEvolution(Evolution):
         tensors = self._chain.to_train()
         if not self._open:
             return MPS(self._sites, tensors, self._chain.center)
-        plain = [t / w[:, None] for t, w in zip(tensors, self._weights, strict=True)]
-        return Density(MPS(self._sites, plain, None).canonical(0))
+        tensors = [t / w[:, None] for t, w in zip(tensors, self._weights, strict=True)]
+        return Density(MPS(self._sites, tensors, None).canonical(0))
 
     def splitting_error(self) -> float:
         """Bound on the norm distance that the steps so far have put between the product and exp(-i H t)."""
@@ -350,6 +350,8 @@ class HastingsEvolution(Evolution):
             self._labels = None
             self._chain = BlockChain.from_train(self._tensors, self._charges)
             self._may_block = self._chain is not None
+            if self._chain is not None:
+                self._tensors, self._schmidt = [], []
             self._gates.clear()
 
     def _layer_gates(self, parity: int, tau: float, values: Array) -> list[Any]:
@@ -434,6 +436,7 @@ def _update_alike(bonds: list[int], tensors: list[Array], schmidt: list[Array], 
     (n, d, l, _), (_, e, _, r) = left.shape, right.shape
     c = (left[:, :, None] @ right[:, None]).reshape(n, d * e, l * r)      # n p . vL [m]; n . q [m] vR
     c = np.array([gates[b // 2] for b in bonds]) @ c                      # bond b is gate b // 2 of its layer
+    del left, right                                                       # what is not needed is let go at once
     c = c.reshape(n, d, e, l, r).transpose(0, 1, 3, 2, 4).reshape(n, d * l, e * r)
     s = np.array([schmidt[b - 1] if b else np.ones(1) for b in bonds])
     theta = (c.reshape(n, d, l, e * r) * s[:, None, :, None]).reshape(n, d * l, e * r)
@@ -441,7 +444,10 @@ def _update_alike(bonds: list[int], tensors: list[Array], schmidt: list[Array], 
         _, values, v = trains.svd(theta)
         weights, v = values * values, v.conj().transpose(0, 2, 1)
     else:
-        weights, v = np.linalg.eigh(theta.conj().transpose(0, 2, 1) @ theta)
+        gram = theta.conj().transpose(0, 2, 1) @ theta
+        del theta
+        weights, v = np.linalg.eigh(gram)
+        del gram
         weights, v = np.maximum(weights[:, ::-1], 0.0), v[:, :, ::-1]
     counts = [truncation.kept(w) for w in weights]
     most = max(keep for keep, _, _ in counts)
@@ -455,4 +461,4 @@ def _update_alike(bonds: list[int], tensors: list[Array], schmidt: list[Array], 
         schmidt[b] = np.sqrt(w / w.sum())
         # Hastings' form cannot carry a norm: what is cut stands in the ledger
         tensors[b] = (rest[j, :, :keep] * (1 - discarded) ** -0.5).reshape(d, l, keep)
-        tensors[b + 1] = dagger[j, :, :keep]
+        tensors[b + 1] = np.ascontiguousarray(dagger[j, :, :keep])

@@ -169,6 +169,8 @@ class Snapshot:
     @cached_property
     def energy(self) -> float:
         """<H_B>."""
+        if self.observables.neighbours is not None and "_right" not in vars(self):
+            return self.expect(self.observables.energy)        # no moments to come: no environments to keep
         first = environment.from_right(self._right[0], self.state.tensors[0], self.observables.energy.tensors[0])
         return float(first[0, 0, 0].real) / self.norm2
 

@@ -118,12 +118,13 @@ class MPS:
         """Normalised Schmidt values of every cut, descending."""
         if self.schmidt is not None:
             return self.schmidt
-        tensors, out = list(self.canonical(0).tensors), []
-        for n in range(len(tensors) - 1):
-            l, d, r = tensors[n].shape
-            _, s, v = trains.svd(tensors[n].reshape(l * d, r))
+        centre, *others = self.canonical(0).tensors
+        out = []
+        for t in others:
+            l, d, r = centre.shape
+            _, s, v = trains.svd(centre.reshape(l * d, r))
             out.append(s / np.linalg.norm(s))
-            tensors[n + 1] = np.tensordot(s[:, None] * v, tensors[n + 1], 1)
+            centre = np.tensordot(s[:, None] * v, t, 1)
         return out
 
     # -- what one asks of a state --------------------------------------------------------------------------
