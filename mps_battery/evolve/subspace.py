@@ -121,7 +121,12 @@ def worthwhile(shape: tuple[int, ...], kept: int) -> bool:
     return smaller >= SMALLEST and 0 < kept + growth(kept) <= FRACTION * smaller
 
 
-@lru_cache(256)
 def noise(rows: int, columns: int) -> Array:
     """The same random vectors whenever they are asked for, so that a run that is resumed goes on to the same bits."""
+    return _drawn(*(1 << (n - 1).bit_length() for n in (rows, columns)))[:rows, :columns]
+
+
+@lru_cache(64)
+def _drawn(rows: int, columns: int) -> Array:
+    """A few large arrays in place of many small ones."""
     return np.random.default_rng(rows).normal(size=(rows, columns)) / np.sqrt(rows)
