@@ -149,7 +149,8 @@ ENTRIES: dict[str, list[Entry]] = {
               {"order": ORDERS, "dt": (0.25,), "cut": (1e-8,), "expand": (0.1,), "bond": (128,)}),
     ],
     "W6L": [
-        Entry(TUNED, OURS, {"bars": False, "method": "TEBD"}, {"dt": (0.25,), "weight": (1e-13,), "bond": (72, 80, 96)}),
+        Entry(TUNED, OURS, {"bars": False, "method": "TEBD"},
+              {"dt": (0.25,), "weight": (1e-13,), "bond": (56, 64, 72)}),
         Entry(SAME_TIME, OURS, {"bars": False, "method": "TEBD", "dt": 0.25, "weight": 1e-13, "bond": 192}),
         tenpy("TEBD, doubled sites", {"method": "TEBD", "order": "4_opt", "dt": 0.25, "cut": 1e-8},
               {"bond": (128, 160)}),
