@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grids import BLOCKS, CANONICAL, DEFAULTS, ENTRIES, SAME_ERROR, TUNED, WITHOUT_BARS
+from grids import BLOCKS, CANONICAL, DEFAULTS, ENTRIES, SAME_ERROR, SAME_TIME, TUNED, WITHOUT_BARS
 from tools import OURS
 from workloads import WORKLOADS
 
@@ -42,6 +42,16 @@ def ratios(best: dict[str, dict]) -> list[str]:
     if ours and peer:
         out.append(f"best peer ({peer['label']}) / mps_battery, {ours['label']}: "
                    f"{peer['seconds'] / ours['seconds']:.2f}")
+    others = [r for r in best.values() if r["tool"] != OURS and "failed" not in r and "subspace" not in r["label"]]
+    if ours and others and not peer:
+        out.append(f"no peer reached the target; the fastest, {others[0]['label']}, stands at "
+                   f"{others[0]['error'] / ours['error']:.0f} times the error and takes "
+                   f"{others[0]['seconds'] / ours['seconds']:.2f} times as long")
+    timed = best.get(SAME_TIME)
+    if timed and others and "failed" not in timed:
+        sharpest = min(others, key=lambda r: r["error"])
+        out.append(f"mps_battery in {timed['seconds']:.3g} s, {sharpest['label']} in {sharpest['seconds']:.3g} s: "
+                   f"error {sharpest['error'] / timed['error']:.2f} times smaller")
     block = next((r for label, r in best.items() if label.startswith("TeNPy") and r["settings"].get("conserve")
                   and r.get("reached")), None)
     if ours and block:
