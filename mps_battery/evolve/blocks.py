@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mps_battery.evolve import subspace
+from mps_battery.evolve.threads import each_alone, shared
 from mps_battery.tensors import trains
 from mps_battery.tensors.truncation import Ledger, Truncation
 
@@ -146,12 +147,25 @@ class BlockChain:
         labels = [np.repeat(list(bond), list(bond.values())) for bond in (*sizes, last)]
         return tensors, [np.concatenate([cut[q] for q in sorted(cut)]) for cut in self.schmidt], labels
 
-    def layer(self, gates: Sequence[GateBlocks], parity: int, truncation: Truncation, ledger: Ledger) -> None:
-        """Gates on every second bond in Hastings' form; see `hastings_layer` of `tebd.py` for the dense one."""
-        for b, gate in zip(range(parity, len(self.blocks) - 1, 2), gates, strict=True):
-            self._update(b, gate, truncation, ledger)
+    def layer(self, gates: Sequence[GateBlocks], parity: int, truncation: Truncation, ledger: Ledger, hands: int = 1
+              ) -> None:
+        """Gates on every second bond in Hastings' form; see `hastings_layer` of `tebd.py` for the dense one.
 
-    def _update(self, b: int, gate: GateBlocks, truncation: Truncation, ledger: Ledger) -> None:
+        So many hands share the bonds, which do not touch each other; the result is the same.
+        """
+        cuts: dict[int, tuple[float, int, bool]] = {}
+
+        def work(b: int) -> None:
+            cuts[b] = self._update(b, gates[b // 2], truncation)
+
+        bonds = range(parity, len(self.blocks) - 1, 2)
+        with each_alone(hands):
+            shared(work, bonds, hands)
+        for b in bonds:
+            ledger.truncated(*cuts[b])
+
+    def _update(self, b: int, gate: GateBlocks, truncation: Truncation) -> tuple[float, int, bool]:
+        """One gate; what `Ledger.truncated` is to note."""
         left_charges = self.charges[b]
         c = _apply_gate(self.blocks[b], self.blocks[b + 1], left_charges, gate)
         # 1. one matrix for every charge m in the middle: rows (p, ql), columns (q, qr)
@@ -182,7 +196,6 @@ class BlockChain:
                 starts[m] = weight * np.concatenate(start)
         # 2. truncate over all charges together
         spectra, keep, discarded, capped = subspace.truncated(thetas, starts, truncation)
-        ledger.truncated(discarded, keep, capped)
         total = sum(float(w.sum()) for w, _ in spectra.values())
         renormalise = (1 - discarded) ** -0.5
         # 3. new tensors: B_(b+1) = V+, B_b = C V
@@ -201,6 +214,7 @@ class BlockChain:
                 right_new[q, m] = np.ascontiguousarray(dagger[:, j:j + width])
                 j += width
         self.blocks[b], self.blocks[b + 1] = left_new, right_new
+        return discarded, keep, capped
 
 
 def _apply_gate(left: dict[tuple[int, int], Array], right: dict[tuple[int, int], Array], charges: Array,

@@ -9,20 +9,19 @@ expression would double the time it takes to compile; checkers of types must not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import no_type_check
 
 import numpy as np
 from numba import njit
 
+from mps_battery.evolve.threads import shared
 from mps_battery.tensors.truncation import Ledger, Truncation
 
 Array = np.ndarray
 
 
-MOST_HANDS, LEAST_BOND = 4, 8
-"""Most threads that share a layer, since they take turns in the interpreter, and the bond from which they gain."""
+LEAST_BOND = 8
+"""Bond from which threads that share a layer gain."""
 
 
 def layer(tensors: list[Array], schmidt: list[Array], labels: list[Array], local: Sequence[Array],
@@ -42,30 +41,18 @@ def layer(tensors: list[Array], schmidt: list[Array], labels: list[Array], local
     """
     one, cuts = np.ones(1), {}
     bonds = range(parity, len(tensors) - 1, 2)
-    queue = iter(bonds)
 
-    def work() -> None:
-        for b in queue:
-            # no other bond of the layer looks at these: they are replaced at once, lest the train be held twice
-            tensors[b], tensors[b + 1], schmidt[b], labels[b + 1], *cuts[b] = update(
-                tensors[b], tensors[b + 1], schmidt[b - 1] if b else one, gates[b // 2],
-                (labels[b], labels[b + 1], labels[b + 2]), (local[b], local[b + 1]),
-                truncation.weight, truncation.bond)
+    def work(b: int) -> None:
+        # no other bond of the layer looks at these: they are replaced at once, lest the train be held twice
+        tensors[b], tensors[b + 1], schmidt[b], labels[b + 1], *cuts[b] = update(
+            tensors[b], tensors[b + 1], schmidt[b - 1] if b else one, gates[b // 2],
+            (labels[b], labels[b + 1], labels[b + 2]), (local[b], local[b + 1]),
+            truncation.weight, truncation.bond)
 
-    if max(map(len, schmidt)) < LEAST_BOND:
-        hands = 1
-    others = [_pool().submit(work) for _ in range(min(hands, MOST_HANDS) - 1)]
-    work()
-    for other in others:
-        other.result()
+    shared(work, bonds, 1 if max(map(len, schmidt)) < LEAST_BOND else hands)
     for b in bonds:
         discarded, capped = cuts[b]
         ledger.truncated(discarded, len(schmidt[b]), capped)
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(MOST_HANDS - 1)
 
 
 @njit(cache=True, nogil=True)

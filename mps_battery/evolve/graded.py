@@ -93,11 +93,13 @@ class GradedTrain:
 
     Attributes:
         sharp: Whether truncations go by singular values even where Gram matrices would do.
+        hands: How many threads share the charges of a bond.
         lost: Norm of what the vector it was made from had outside its charge, taken as rounding.
     """
 
     def __init__(self, grading: Grading, blocks: list[Blocks], center: int) -> None:
         self.grading, self.blocks, self.center, self.sharp, self.lost = grading, blocks, center, False, 0.0
+        self.hands = 1
 
     @classmethod
     def from_train(cls, tensors: Sequence[Array], grading: Grading) -> GradedTrain | None:
@@ -139,7 +141,7 @@ class GradedTrain:
     def copy(self) -> GradedTrain:
         """The same state; blocks are replaced and never written to, so they may be shared."""
         train = GradedTrain(self.grading, list(self.blocks), self.center)
-        train.sharp, train.lost = self.sharp, self.lost
+        train.sharp, train.lost, train.hands = self.sharp, self.lost, self.hands
         return train
 
     def to_train(self) -> list[Array]:
@@ -247,7 +249,8 @@ class GradedTrain:
         # 2. its singular spectra, truncated together
         starts = {} if swap else self._kept(b, rows, columns, rightward)
         spectra, keep, discarded, capped = subspace.truncated(
-            charges if rightward else {m: a.conj().T for m, a in charges.items()}, starts, truncation, self.sharp)
+            charges if rightward else {m: a.conj().T for m, a in charges.items()}, starts, truncation, self.sharp,
+            self.hands)
         ledger.truncated(discarded, keep, capped)
         # 3. isometry and rest
         left: Blocks = {}

@@ -20,6 +20,7 @@ import numpy as np
 
 from mps_battery.evolve.tdvp import TDVPEvolution
 from mps_battery.evolve.tebd import STACK, STACKED, TEBD, CentreEvolution, HastingsEvolution, compiled
+from mps_battery.evolve.threads import MOST_HANDS
 
 Array = np.ndarray
 Shapes = list[tuple[int, int, int]]
@@ -120,8 +121,7 @@ def _stacked(evolution: HastingsEvolution) -> Footprint:
             parts = _matrices(Counter(labels[b].tolist()), Counter(labels[b + 2].tolist()), local[b], local[b + 1])
             widest = max(k for _, k in parts)
             step = sum(h * k for h, k in parts) + len(parts) * widest**2 + max(2 * h * k + 5 * k * k for h, k in parts)
-            most = getattr(compiled(), "MOST_HANDS", 1)
-            step *= max(1, min(evolution._hands, most, (len(shapes) - 1) // 2))
+            step *= max(1, min(evolution._hands, MOST_HANDS, (len(shapes) - 1) // 2))
     return _of(shapes, 16, None, step)
 
 
@@ -140,6 +140,7 @@ def _blocked(evolution: HastingsEvolution) -> Footprint:
     parts = _matrices(left, right, chain.charges[b], chain.charges[b + 1])
     # the pair as it was multiplied and as it is decomposed, all vectors, and one decomposition
     step = 2 * sum(h * k for h, k in parts) + sum(k * k for _, k in parts) + max(h * k + 4 * k * k for h, k in parts)
+    step *= max(1, min(evolution._hands, MOST_HANDS, (len(shapes) - 1) // 2))
     return _of(shapes, 16, sum(a.size for site in chain.blocks for a in site.values()), step)
 
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from mps_battery.evolve.threads import shared
 from mps_battery.tensors import trains
 from mps_battery.tensors.truncation import Truncation
 
@@ -66,8 +67,8 @@ Spectra = dict[int, tuple[Array, Array]]
 """Charge -> descending weights s^2, and left singular vectors as columns."""
 
 
-def truncated(matrices: dict[int, Array], starts: dict[int, Array], truncation: Truncation, sharp: bool = False
-              ) -> tuple[Spectra, int, float, bool]:
+def truncated(matrices: dict[int, Array], starts: dict[int, Array], truncation: Truncation, sharp: bool = False,
+              hands: int = 1) -> tuple[Spectra, int, float, bool]:
     """What a truncation keeps of the singular spectra of all charges of one bond together.
 
     Args:
@@ -76,20 +77,28 @@ def truncated(matrices: dict[int, Array], starts: dict[int, Array], truncation: 
         truncation: From 1e-13 on by Gram matrices, whose eigenvalues are right to 1e-16 of the largest; singular
             values and whole matrices below.
         sharp: Singular values and whole matrices at any weight.
+        hands: How many threads may share the charges; the result is the same.
 
     Returns:
         (kept spectra, how many values they have, discarded weight, whether the cap did it), the last three as
         `Truncation.kept`.
     """
     sharp = sharp or truncation.weight < GRAM
-    spaces = {} if sharp else {
-        m: Subspace(matrices[m], x) for m, x in starts.items() if worthwhile(matrices[m].shape, x.shape[1])}
-    found = {m: spaces[m].spectrum() if m in spaces else spectrum(a, sharp) for m, a in matrices.items()}
+    spaces: dict[int, Subspace] = {}
+    done: Spectra = {}
+
+    def decompose(m: int) -> None:
+        if not sharp and m in starts and worthwhile(matrices[m].shape, starts[m].shape[1]):
+            spaces[m] = Subspace(matrices[m], starts[m])
+        done[m] = spaces[m].spectrum() if m in spaces else spectrum(matrices[m], sharp)
+
+    shared(decompose, matrices, hands)
+    found = {m: done[m] for m in matrices}                # in this order, whoever was first
     while True:
         pooled = np.sort(np.concatenate([w for w, _ in found.values()]))[::-1]
         keep, discarded, capped = truncation.kept(pooled, sum(s.outside for s in spaces.values()))
         # where all that was found is kept, there may be more that should be
-        short = [m for m in spaces if found[m][0][-1] >= pooled[keep - 1]]
+        short = [m for m in found if m in spaces and found[m][0][-1] >= pooled[keep - 1]]
         if not short:
             counts = {m: int(np.sum(w >= pooled[keep - 1])) for m, (w, _) in found.items()}
             kept = {m: (found[m][0][:k], found[m][1][:, :k]) for m, k in counts.items() if k}

@@ -22,7 +22,7 @@ from mps_battery.evolve.blocks import BlockChain, conserved, gate_blocks
 from mps_battery.evolve.graded import GradedTrain, Grading
 from mps_battery.evolve.products import cheapest, digits, equal_steps, layers, merged
 from mps_battery.evolve.subspace import GRAM
-from mps_battery.evolve.threads import allowed
+from mps_battery.evolve.threads import MOST_HANDS, allowed, each_alone
 from mps_battery.evolve.trotter import StepError
 from mps_battery.evolve.walk import WalkEvolution
 from mps_battery.tensors import trains
@@ -193,6 +193,8 @@ class CentreEvolution(Evolution):
         # a bound must see losses below 1e-8 of the norm, which a Gram matrix hides
         chain.sharp = not self._open
         self.ledger.state_error += chain.lost
+        if len({c for site in chain.grading.charges for c in site}) > 1:
+            chain.hands = min(allowed(), MOST_HANDS)
         self._chain = chain
 
     @property
@@ -255,7 +257,8 @@ class CentreEvolution(Evolution):
                 gates = real_gates(totals, tau) if self._open else unitary_gates(totals, tau)
                 grading = self._chain.grading
                 self._gates[key] = [grading.gate(parity + 2 * k, g) for k, g in enumerate(gates)]
-            self._chain.layer(self._gates[key], parity, self.truncation, self.ledger)
+            with each_alone(self._chain.hands):
+                self._chain.layer(self._gates[key], parity, self.truncation, self.ledger)
             self.ledger.end_of_sweep()
 
 
@@ -332,7 +335,7 @@ class HastingsEvolution(Evolution):
             self._block_if_large()
             gates = self._layer_gates(parity, digits(fraction * dt), values)
             if self._chain is not None:
-                self._chain.layer(gates, parity, self.truncation, self.ledger)
+                self._chain.layer(gates, parity, self.truncation, self.ledger, self._hands)
             elif self._labels is not None:
                 compiled().layer(self._tensors, self._schmidt, self._labels, self._charges, gates, parity,  # type: ignore
                                  self.truncation, self.ledger, self._hands)
