@@ -192,16 +192,19 @@ WORKLOADS = {w.name: w for w in (
 
 
 def miniature(workload: Workload) -> Workload:
-    """The same physics on four sites for two times: warms up caches and compilers before the clock starts."""
+    """The same physics on few sites for two times: warms up caches and compilers before the clock starts.
+
+    On more sites than an engine that chooses by itself would solve exactly: it is to warm up what it uses later.
+    """
     p = dict(workload.parameters)
     if workload.kind in ("cavity", "syk", "elements"):
         p.update(n=4)
     elif workload.kind == "steady":
         p.update(n=3)                          # large enough for nothing but imports and compilers
     elif workload.kind in ("chain", "many"):
-        p.update(n=4, hx=p["hx"][:4], hz=p["hz"][..., :4], start=p["start"][:4])
+        p.update(n=12, hx=p["hx"][:12], hz=p["hz"][..., :12], start=p["start"][:12])
     else:
-        p.update(n=4)
+        p.update(n=6)
     if workload.kind == "cells":
         p.update(n=12)
     return replace(workload, parameters=p, times=workload.times[:3])

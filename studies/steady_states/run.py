@@ -30,7 +30,7 @@ from mps_battery.tensors.mps import MPS
 HERE = Path(__file__).resolve().parent
 DATA, STATES = HERE / "data", HERE / "data" / "ladder"
 
-STAGES = [[(1.5, None, 30)], [(2.4, 4.0, 20), (3.0, 4.0, 6)]]
+STAGES = [[(1.5, None, 30)], [(2.4, 4.0, 20), (3.0, 4.0, 6)], [(2.4, 4.0, 20), (3.0, 4.0, 12)]]
 """Identity weight, stabilisation and most sweeps: chains of up to 20 sites, and longer ones in two stages. The heavier
 the identity, the sharper are few-body values, and the better must a start be."""
 
@@ -100,8 +100,8 @@ def ladder(longest: int, bond: int) -> None:
             steady = mb.steady_state(battery, method=mb.Dense())
         else:
             start: mb.Density | tuple[mb.Density, mb.Density] = (stored(n - 4), stored(n - 2))
-            for weight, stabilisation, most in STAGES[n > 20]:
-                cap = min(bond if n > 40 else min(bond, 48), (n // 2 + 1) ** 2 + 8)       # the exact rank, or less
+            for weight, stabilisation, most in STAGES[(n > 20) + (n > 32)]:
+                cap = min(bond if n > 32 else min(bond, 48), (n // 2 + 1) ** 2 + 8)       # the exact rank, or less
                 method = mb.Sweeps(most=most, first_bond=cap, identity_weight=weight, stabilisation=stabilisation)
                 steady = mb.steady_state(battery, method=method, tolerance=7e-4 if weight < 3 else 1e-4, start=start,
                                          truncation=mb.Truncation(cap, 1e-24))
