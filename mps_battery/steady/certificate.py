@@ -31,8 +31,9 @@ class Certificate:
         currents: Flow of charge through the bonds between which nothing creates or destroys it; empty where charge
             is not conserved.
         spread: Largest minus smallest of `currents`; None where there are fewer than two.
-        current_bar: Claimed error of the mean current: the spread, or twice the change since the solver's earlier
-            state if that is larger (an estimate); infinite where the solver did not move, None without currents.
+        current_bar: Claimed error of the mean current: twice the spread, or three times the change since the solver's
+            earlier state if that is larger (an estimate; with these factors it covers the error on every rung of
+            studies/steady_states); infinite where the solver did not move, None without currents.
         multiplicity: How many steady states are known to exist: from the null space (Dense), or one more than the
             conserved one-site sums and exchanges of two sites; one where none is known.
     """
@@ -84,7 +85,7 @@ def certify(battery: Battery, generator: MPO, state: Density, multiplicity: int,
         bar = np.inf if len(currents) else None
     elif len(currents):
         moved = 0.0 if earlier is None else float(np.mean([earlier.expect(f).real for f in flows]) - currents.mean())
-        bar = max(spread or 0.0, 2 * abs(moved), 1e-11)
+        bar = max(2 * (spread or 0.0), 3 * abs(moved), 1e-11)
     return Certificate(residual(generator, state), residual(generator, state, 2.0), state.trace, least, currents,
                        spread, bar, multiplicity)
 
