@@ -5,6 +5,7 @@ import pytest
 
 import mps_battery as mb
 from mps_battery.evolve import subspace
+from mps_battery.evolve.threads import shared
 from mps_battery.models import open_chain
 from mps_battery.tensors.truncation import Truncation
 
@@ -145,3 +146,25 @@ def test_blocks_of_pure_states_lose_no_accuracy(small_subspaces, monkeypatch):
     whole = error()
     assert 1e-8 < whole < 0.1
     assert with_subspaces < 1.1 * whole
+
+
+@pytest.mark.parametrize("hands", [2, 5])
+def test_threads_change_nothing(hands, monkeypatch):
+    monkeypatch.setattr(subspace, "WORTH_SHARING", 1)
+    rng = np.random.default_rng(6)
+    thetas, starts = {}, {}
+    for m in range(7):
+        thetas[m], v = spectral(rng, 60 + m, 70, 10 ** np.linspace(-m / 4, -5, 50))
+        starts[m] = turned(rng, v, 0.05, 20)
+    one, many = (subspace.truncated(thetas, starts, Truncation(90, 1e-13), hands=h) for h in (1, hands))
+    assert one[1:] == many[1:]
+    assert list(one[0]) == list(many[0])
+    assert all(np.array_equal(a, b) for m in one[0] for a, b in zip(one[0][m], many[0][m], strict=True))
+
+
+def test_a_failure_in_a_thread_is_heard():
+    def work(n):
+        if n == 5:
+            raise ValueError("five")
+    with pytest.raises(ValueError, match="five"):
+        shared(work, range(20), 3)

@@ -28,6 +28,8 @@ SMALLEST = 40
 """Matrices with fewer rows or columns are decomposed as a whole."""
 FRACTION = 0.6
 """So are those where the subspace would be more than this of the smaller side."""
+WORTH_SHARING = 160
+"""Rows from which threads that share the charges gain."""
 STEPS = 1
 """Further steps of subspace iteration: on the driven XXZ chain at bond 60 the error of a density is 20 % larger with
 none, and within 1 % of that of whole matrices with one."""
@@ -92,7 +94,7 @@ def truncated(matrices: dict[int, Array], starts: dict[int, Array], truncation: 
             spaces[m] = Subspace(matrices[m], starts[m])
         done[m] = spaces[m].spectrum() if m in spaces else spectrum(matrices[m], sharp)
 
-    shared(decompose, matrices, hands)
+    shared(decompose, matrices, hands if max(map(len, matrices.values())) >= WORTH_SHARING else 1)
     found = {m: done[m] for m in matrices}                # in this order, whoever was first
     while True:
         pooled = np.sort(np.concatenate([w for w, _ in found.values()]))[::-1]
