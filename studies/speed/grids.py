@@ -152,7 +152,7 @@ ENTRIES: dict[str, list[Entry]] = {
     "W6L": [
         Entry(TUNED, OURS, {"bars": False, "method": "TEBD"},
               {"dt": (0.25,), "weight": (1e-13,), "bond": (56, 64, 72)}),
-        Entry(SAME_TIME, OURS, {"bars": False, "method": "TEBD", "dt": 0.25, "weight": 1e-13, "bond": 192}),
+        Entry(SAME_TIME, OURS, {"bars": False, "method": "TEBD", "dt": 0.25, "weight": 1e-13, "bond": 160}),
         tenpy("QR-TEBD, doubled sites", {"method": "QR", "order": 4, "dt": 0.25, "cut": 1e-8, "expand": 0.1},
               {"bond": (128, 160)}),
     ],
