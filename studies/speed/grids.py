@@ -143,7 +143,7 @@ ENTRIES: dict[str, list[Entry]] = {
         Entry(TUNED, OURS, {"bars": False, "method": "TEBD"},
               {"dt": (0.25,), "weight": (1e-13,), "bond": (56, 60, 64, 72)}),
         Entry(DEFAULTS, OURS),
-        Entry(SAME_ERROR, OURS, {"bars": False, "method": "TEBD", "dt": 0.125, "weight": 1e-12, "bond": 256}),
+        Entry(SAME_ERROR, OURS, {"bars": False, "method": "TEBD", "dt": 0.1, "weight": 1e-13, "bond": 160}),
         tenpy("TEBD, doubled sites", {"method": "TEBD"},
               {"order": ORDERS[1:], "dt": (0.25,), "cut": (1e-8,), "bond": (112, 120, 128)}),
         tenpy("QR-TEBD, doubled sites", {"method": "QR"},
