@@ -112,6 +112,11 @@ def fields(n: int, disorder: float, realisation: int) -> np.ndarray:
     return disorder * np.random.default_rng(np.random.SeedSequence([SEED, realisation, 0])).uniform(-1, 1, n)
 
 
+def resized(workload: Workload, n: int) -> Workload:
+    """The same on a chain of another length."""
+    return replace(workload, parameters={**workload.parameters, "n": n})
+
+
 def many(name: str, title: str, n: int, disorder: float, realisations: int, times: np.ndarray, target: float
          ) -> Workload:
     """Realisations of a localised chain."""

@@ -86,7 +86,6 @@ def ladder(longest: int, bond: int) -> None:
     """Maximally driven isotropic chains, each from the two before it; from dense chains of 4 and 6 sites."""
     STATES.mkdir(exist_ok=True)
     rows: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
     if (DATA / "ladder.json").exists():
         rows = json.loads((DATA / "ladder.json").read_text(encoding="utf-8"))["rows"]
     done = [row["N"] for row in rows if (STATES / f"{row['N']}.npz").exists()]

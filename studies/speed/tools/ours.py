@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from workloads import SEED, WORKERS, couplings, occupations, train
+from workloads import SEED, WORKERS, couplings, occupations, resized, train
 
 import mps_battery as mb
 from mps_battery.executors import Executor, Pool, Processes
@@ -74,10 +74,23 @@ def _driven(workload) -> mb.Battery:
 
 
 def steady(workload, settings: dict) -> dict[str, np.ndarray]:
-    """Settings: bond, first (bond of the first sweeps), weight of the identity, tolerance, most (sweeps)."""
+    """Settings: bond, weight of the identity, most (sweeps), first (bond of the first sweeps).
+
+    With rung, which is how many sweeps a shorter chain gets, from dense chains of 4 and 6 sites, two more at a time;
+    each chain begins as the continuation of the two before it.
+    """
     battery = _driven(workload)
     if workload.parameters["n"] < 6:
         found = mb.steady_state(battery, progress=False)                 # where sweeps have nothing to truncate
+    elif "rung" in settings:
+        known = [mb.steady_state(_driven(resized(workload, n)), method=mb.Dense(), progress=False) for n in (4, 6)]
+        for n in range(8, workload.parameters["n"] + 1, 2):
+            most = settings["rung"] if n < workload.parameters["n"] else settings["most"]
+            known = [known[-1], mb.steady_state(
+                _driven(resized(workload, n)), start=(known[0].state, known[1].state), tolerance=1e-8, progress=False,
+                method=mb.Sweeps(first_bond=settings["bond"], identity_weight=settings["identity"], most=most),
+                truncation=mb.Truncation(settings["bond"], 1e-20))]
+        found = known[-1]
     else:
         method = mb.Sweeps(first_bond=settings["first"], identity_weight=settings["identity"], most=settings["most"])
         found = mb.steady_state(battery, method=method, truncation=mb.Truncation(settings["bond"], 1e-20),
