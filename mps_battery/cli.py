@@ -34,12 +34,15 @@ from mps_battery.steady.ness import SteadyState, steady_state
 from mps_battery.storage import load
 from mps_battery.sweep import Sweep
 from mps_battery.sweep import sweep as sweep_models
-from mps_battery.tensors.truncation import Truncation
+from mps_battery.tensors.truncation import FOR_DENSITIES, Truncation
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
                   help="Charge quantum batteries: energy, power, ergotropy and entanglement of many cells.")
 STOPPED = {"SIGINT": 130, "SIGTERM": 143, "wall time": 75}
 """Exit codes of jobs that ended before they were done: those of shells, and "try again" of sysexits."""
+DEFAULTS = (f"without --bond and --weight, {Truncation().bond} and {Truncation().weight:g}, of densities "
+            f"{FOR_DENSITIES.bond} and {FOR_DENSITIES.weight:g}")
+"""What options of truncation are when left out, for their help."""
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]     # Click's, which some versions of Typer carry inside
 
@@ -50,8 +53,8 @@ def charge(
     model: Annotated[str, typer.Argument(help="name of a model, see `mps-battery models`")],
     stop: Annotated[str, typer.Option(help="last time", metavar="NUMBER")] = "3.0",
     points: Annotated[str, typer.Option(help="number of times, the first is 0", metavar="INTEGER")] = "31",
-    bond: Annotated[str, typer.Option(help="largest bond dimension", metavar="INTEGER")] = "256",
-    weight: Annotated[str, typer.Option(help="discarded weight of one truncation", metavar="NUMBER")] = "1e-12",
+    bond: Annotated[str, typer.Option(help=f"largest bond dimension; {DEFAULTS}", metavar="INTEGER")] = "",
+    weight: Annotated[str, typer.Option(help=f"discarded weight of one truncation; {DEFAULTS}", metavar="NUMBER")] = "",
     method: Annotated[str, typer.Option(help="tebd, tdvp, exact or tenpy; empty lets the engine choose")] = "",
     dt: Annotated[str, typer.Option(help="largest time step; empty lets the engine choose", metavar="NUMBER")] = "",
     order: Annotated[str, typer.Option(help="order in the time step; empty is the method's own",
@@ -81,7 +84,7 @@ def charge(
         raise InputError("Option --rigorous must not be given together with --no-bars, but is.")
     raw: dict[str, Any] = {
         "model": {**parameters, "name": model}, "times": {"stop": _value(stop), "points": _value(points)},
-        "truncation": {"bond": _value(bond), "weight": _value(weight)},
+        "truncation": _cut(bond, weight) or None,
         "bars": "rigorous" if rigorous else bars, "audits": audits, "enlarge": enlarge,
         "output": {"data": output or None, "figure": figure or None},
     }
@@ -130,8 +133,8 @@ def sweep(
                                         metavar="NAMES")] = "",
     error: Annotated[str, typer.Option(help="standard errors at which a point is done, such as entropy=0.01",
                                        metavar="NAME=NUMBER,...")] = "",
-    bond: Annotated[str, typer.Option(help="largest bond dimension", metavar="INTEGER")] = "256",
-    weight: Annotated[str, typer.Option(help="discarded weight of one truncation", metavar="NUMBER")] = "1e-12",
+    bond: Annotated[str, typer.Option(help=f"largest bond dimension; {DEFAULTS}", metavar="INTEGER")] = "",
+    weight: Annotated[str, typer.Option(help=f"discarded weight of one truncation; {DEFAULTS}", metavar="NUMBER")] = "",
     bars: Annotated[bool, typer.Option(help="evolve a second run for error bars")] = False,
     workers: Annotated[str, typer.Option(help="processes of this machine; 1 is this process",
                                          metavar="INTEGER")] = "1",
@@ -157,7 +160,8 @@ def sweep(
     executor = _executor(workers, scheduler, batch_system and JobQueue(
         batch_system, _value(jobs), _value(cores), memory, job_time, queue or None))
     plan = (catalogue()[model], _parameters(context.args))
-    count, cut = _value(realisations) if realisations else None, Truncation(_value(bond), _value(weight))
+    count, given = _value(realisations) if realisations else None, _cut(bond, weight)
+    cut = Truncation(**given) if given else None
     console = Console(soft_wrap=True)
     if dry_run:
         settings = {"record": _record(record), "bars": bars, "truncation": cut}
@@ -335,6 +339,11 @@ def _value(word: str) -> Any:
         return ast.literal_eval(word)
     except (ValueError, SyntaxError):
         return float(word) if word in ("inf", "-inf") else word
+
+
+def _cut(bond: str, weight: str) -> dict[str, Any]:
+    """The numbers of a Truncation that options give."""
+    return {name: _value(word) for name, word in (("bond", bond), ("weight", weight)) if word}
 
 
 def _check_new(path: str | None, overwrite: bool) -> None:

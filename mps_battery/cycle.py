@@ -30,7 +30,7 @@ from mps_battery.sites import Label
 from mps_battery.tensors import trains
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS, check_kept
-from mps_battery.tensors.truncation import Truncation
+from mps_battery.tensors.truncation import FOR_DENSITIES, Truncation
 from mps_battery.terms import Terms
 
 Array = np.ndarray
@@ -183,7 +183,7 @@ def cycle(battery: Battery, strokes: Sequence[Stroke], cycles: int = 1, *, metho
         strokes: What happens in a cycle, in order.
         cycles: How often.
         method: TEBD, TDVP or Exact; None lets the engine choose for every stroke.
-        truncation: Bond cap and discarded weight; default bond 256, weight 1e-12.
+        truncation: Bond cap and discarded weight; default bond 256, weight 1e-12, of densities 160 and 1e-13.
         record: Name -> quantity, as for `charge`; quantities of two times are refused.
         bars: Whether to go through all of it a second time, more coarsely, for error bars.
         seed: Of the outcomes that are drawn.
@@ -200,11 +200,11 @@ def cycle(battery: Battery, strokes: Sequence[Stroke], cycles: int = 1, *, metho
          "be a list of Evolve, Apply, Measure and Reset", strokes)
     must(whole(cycles) and cycles >= 1, "cycles", "be an integer of at least 1", cycles)
     must(whole(seed) and seed >= 0, "seed", "be an integer of at least 0", seed)
-    truncation = truncation if truncation is not None else Truncation()
-    must(isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
+    must(truncation is None or isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
     must(record is None or isinstance(record, Mapping), "record", "name at least one quantity", record)
     steps = [_prepared(battery, s) for s in strokes]
     mixed = battery.mixed or any(s.mixes for s in steps)
+    truncation = truncation if truncation is not None else FOR_DENSITIES if mixed else Truncation()
     if mixed and not battery.mixed:
         battery = replace(battery, empty=Density.from_pure(battery.initial_state()))   # type: ignore[arg-type]
     record = standard_record(battery) if record is None else record

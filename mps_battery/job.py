@@ -39,7 +39,7 @@ from mps_battery.run import (
 )
 from mps_battery.tensors.density import Density
 from mps_battery.tensors.mps import MPS
-from mps_battery.tensors.truncation import Truncation
+from mps_battery.tensors.truncation import FOR_DENSITIES, Truncation
 
 Array = np.ndarray
 
@@ -79,7 +79,7 @@ class Job:
             raise InputError(f"Argument `battery` must be a Battery, but is {type(battery).__name__}.")
         grid = check_times(times)
         must(isinstance(bars, bool) or bars == "rigorous", "bars", "be True, False or 'rigorous'", bars)
-        truncation = truncation if truncation is not None else Truncation()
+        truncation = truncation if truncation is not None else FOR_DENSITIES if battery.mixed else Truncation()
         must(isinstance(truncation, Truncation), "truncation", "be a Truncation", truncation)
         must(isinstance(trust, int | float) and trust > 0, "trust", "be a positive number", trust)
         table = Table(standard_record(battery) if record is None else record, battery)

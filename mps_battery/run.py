@@ -154,7 +154,7 @@ def charge(battery: Battery, times: Sequence[float] | np.ndarray, *, method: Met
         battery: What is charged, and by what.
         times: Increasing times at which to record; the battery is empty at the first.
         method: TEBD, TDVP, Exact or Tenpy; None lets the engine choose.
-        truncation: Bond cap and discarded weight; default bond 256, weight 1e-12.
+        truncation: Bond cap and discarded weight; default bond 256, weight 1e-12, of densities 160 and 1e-13.
         record: Name -> quantity; None records energy, power, energy variance, local ergotropy and capacity of every
             cell and the entropy of every cut.
         audits: Whether to record bounds on power and speed too, and compare in `Run.audits`; see `audit`.

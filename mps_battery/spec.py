@@ -77,7 +77,7 @@ class Spec(_Table):
 
     model: dict[str, Any]
     times: Grid | list[float]
-    truncation: TruncationTable = TruncationTable()
+    truncation: TruncationTable | None = None
     method: MethodTable | None = None
     output: OutputTable = OutputTable()
     bars: bool | Literal["rigorous"] = True
@@ -103,9 +103,9 @@ class Spec(_Table):
                                  f"only {', '.join(sorted(known)) or 'none'}.")
         return kind(**given)
 
-    def cut(self) -> Truncation:
-        """The Truncation object."""
-        return Truncation(self.truncation.bond, self.truncation.weight)
+    def cut(self) -> Truncation | None:
+        """The Truncation object, None for the engine's choice."""
+        return None if self.truncation is None else Truncation(self.truncation.bond, self.truncation.weight)
 
 
 def read_spec(path: str | Path) -> Spec:

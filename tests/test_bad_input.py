@@ -145,9 +145,9 @@ mb.Jump(terms((1.0, ("Sm", 7)))) => Argument `site` must be an integer from 0 to
 battery(jumps=[mb.Jump(SHORT_CHAIN)])
     => Argument `jumps` must live on the 4 sites of the battery, but its chain has 3 sites ….
 leaking(method=mb.TEBD(dt=40.0))
-    => Argument `dt` must be at most 4 for a density …, but is 40: longer steps are unstable, and 0.1 is accurate.
+    => Argument `dt` must be at most 4 for a density …, but is 40: longer steps are unstable, and 0.15 is accurate.
 leaking(method=mb.TDVP(dt=80.0))
-    => Argument `dt` must be at most 4 for a density …, but is 80: …, and 0.2 is accurate.
+    => Argument `dt` must be at most 4 for a density …, but is 80: …, and 0.15 is accurate.
 mb.steady_state(leak(), method=mb.Relaxation(dt=30.0))
     => Argument `dt` must be at most 4 for a density …, but is 30: longer steps ….
 mb.thermal_state(FIELD * 40, 0.5, method=mb.TEBD(dt=0.5))

@@ -3,7 +3,9 @@
 Steps come from one number: the strength h of the terms, the largest half-width of the spectrum of a bond. Measured
 on driven, domain-wall and Neel chains, truncation at weight w = 1e-12 costs local observables 1e-7 to 1e-6, and the
 fourth-order product of `tebd.py` costs as much at h dt = 0.25; its error falls as dt^4 and that of truncation about
-as w^(1/2), which gives h dt = 0.25 (w / 1e-12)^(1/8).
+as w^(1/2), which gives h dt = 0.25 (w / 1e-12)^(1/8). Densities take twice that: dissipation forgets what a step got
+wrong, while every step more truncates once more. On a boundary-driven chain of 32 sites, at weight 1e-13 and bond 160,
+h dt = 0.31 leaves 5e-6 in the magnetisation at t = 5.
 """
 
 from __future__ import annotations
@@ -40,6 +42,9 @@ STAR_AT_ANY_WEIGHT, STAR_WHERE_TIGHT, STAR_WEIGHT = 6, 10, 1e-14
 PROVEN = 0.5
 """Share of the natural step where errors are proven: nested commutators overrate the error of a step more than losses
 overrate that of truncation. Over random chains half the step took the proven distance down 3.4 times in the mean."""
+
+OF_DENSITIES = 2.0
+"""The natural step of a density in units of that of a pure state."""
 
 LARGEST_STEP = 10.0
 """Largest h dt of a density. Measured on boundary-driven chains: at 10 a purity is off by a third, at 50 it exceeds
@@ -196,6 +201,8 @@ def natural_step(schedule: Schedule, method: TEBD | TDVP | Tenpy, truncation: Tr
     weight = max(truncation.weight, 1e-15)
     scale = (weight / 1e-12) ** (0.5 / method.order)
     reduced = {TEBD: {2: 0.01, 4: 0.25}, Tenpy: {2: 0.01, 4: 0.25}, TDVP: {2: 0.05, 4: 0.5}}[type(method)][method.order]
+    if isinstance(method, TEBD) and isinstance(schedule.sites[0], DensitySite):
+        reduced *= OF_DENSITIES
     step = reduced * scale / h if h > 0 else np.inf
     if not schedule.constant:
         step = min(step, smallest_feature(schedule, times) / 8)

@@ -49,6 +49,11 @@ class Truncation:
         return count, float(tails[n - count - 1] if count < n else outside) / float(total), n - drop > self.bond
 
 
+FOR_DENSITIES = Truncation(160, 1e-13)
+"""The default of densities. Measured on a boundary-driven chain of 32 sites, up to t = 5: many truncations at a weight
+of 1e-12 lose more than a cap of 160, which takes a third of the time of 256; see studies/speed."""
+
+
 @dataclass
 class Ledger:
     """What an evolution has cost so far; entries only grow.
