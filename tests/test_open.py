@@ -13,6 +13,7 @@ from mps_battery.evolve.choose import strength
 from mps_battery.evolve.tebd import CentreEvolution
 from mps_battery.liouville import adjoint_dissipator, dissipator, generator, superoperators, unitary
 from mps_battery.models import open_chain as open_chain_models
+from mps_battery.models import spin_chain
 from mps_battery.tensors.density import density_sites
 
 RNG = np.random.default_rng
@@ -440,3 +441,19 @@ def test_weight_of_the_identity_where_densities_are_truncated():
     assert np.abs(errors[1.5][0] - z).max() < 0.7 * np.abs(errors[1.0][0] - z).max()
     with pytest.raises(mb.InputError, match="`identity_weight` must be a positive number"):
         mb.TEBD(identity_weight=0)
+
+
+def test_defaults_of_densities_and_of_pure_states():
+    driven = open_chain_models.boundary_driven(cells=6)
+    times, record = np.linspace(0, 2, 5), {"z": mb.Expect("Z")}
+    run = mb.charge(driven, times, record=record, progress=False)
+    assert (run.card["bond_cap"], run.card["weight"]) == (160, 1e-13)
+    assert "TEBD" in run.card["method"]
+    exact = mb.charge(driven, times, record=record, method=mb.Exact(), bars=False, progress=False).data["z"]
+    error = np.abs(run.data["z"] - exact)
+    assert 1e-9 < error.max() < 1e-5
+    assert np.all(error <= run.bars["z"])       # the step, for no bond is cut here
+    pure = mb.charge(spin_chain.xxz(cells=11), times, record=record, bars=False, progress=False)
+    assert (pure.card["bond_cap"], pure.card["weight"]) == (256, 1e-12)
+    given = mb.charge(driven, times, record=record, truncation=mb.Truncation(64, 1e-9), bars=False, progress=False)
+    assert (given.card["bond_cap"], given.card["weight"]) == (64, 1e-9)

@@ -137,7 +137,7 @@ ENTRIES: dict[str, list[Entry]] = {
         Entry(TUNED, OURS, {"first": 40}, {"identity": (1.75, 2.0), "bond": (36, 40), "most": (3, 4)}),
         Entry("scipy, ILU and GMRES", "scipy", {"fill": 10, "rtol": 1e-6}, {"drop": (1e-3,)}),
     ],
-    "W7B": [Entry(TUNED, OURS, {"identity": 1.75, "rung": 2, "most": 4}, {"bond": (56, 64)})],
+    "W7B": [Entry(TUNED, OURS, {"identity": 1.75, "rung": 2, "most": 4}, {"bond": (48, 56, 64)})],
     "W7C": [Entry(TUNED, OURS, {"identity": 1.75, "rung": 2, "most": 4}, {"bond": (48, 56, 64)})],
     "W6": [        # the cap makes the error here too
         Entry(TUNED, OURS, {"bars": False, "method": "TEBD"},
