@@ -321,7 +321,8 @@ class _Lane:
                 continue
             moved = replace(step.battery, empty=self.state)
             schedule = generator(moved)
-            way, cut = choose(schedule, method, truncation, np.array([0.0, step.stroke.duration]))[0], truncation
+            span, cut = np.array([0.0, step.stroke.duration]), truncation
+            way = choose(schedule, method, cut, span, charging=True)[0]
             self.exact &= isinstance(way, Exact)
             if coarse:
                 way, cut = coarser(way, truncation)

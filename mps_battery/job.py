@@ -86,8 +86,9 @@ class Job:
         asked = list(table.record)
         if audits:
             table = Table(with_audits(table.record, battery), battery)
-        choice = choose_proven if bars == "rigorous" else choose
-        method, why = choice(generator(battery), method, truncation, grid)
+        drive = generator(battery)
+        method, why = choose_proven(drive, method, truncation, grid) if bars == "rigorous" else \
+            choose(drive, method, truncation, grid, charging=True)
         short = not isinstance(method, Exact) and len(grid) > 1 and np.min(np.diff(grid)) <= method.dt
         stride = 2 if short else 1
         return cls(battery, grid, method, why, truncation, table.record, asked, bars, trust, keep_states,

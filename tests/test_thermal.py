@@ -246,3 +246,16 @@ def test_bad_input(case):
     with pytest.raises(mb.InputError) as caught:
         attempt()
     assert told in str(caught.value)
+
+
+def test_default_step_of_imaginary_time():
+    chain = mb.Terms([mb.Spin()] * 8)
+    for n in range(8):
+        chain += -0.9, ("X", n)
+        chain += 0.3, ("Z", n)
+        if n:
+            chain += -1.0, ("Z", n - 1), ("Z", n)
+    levels = np.linalg.eigvalsh(chain.to_sparse().toarray())
+    weights = np.exp(-levels)
+    error = abs(mb.thermal_state(chain, 1.0, method=mb.TEBD()).energy - weights @ levels / weights.sum())
+    assert error < 3e-8
